@@ -23,6 +23,7 @@ export class FailoverClients {
   private readonly couponName: string;
   private readonly agent: Agent;
   private readonly wins: number[] = [];
+  private readonly refusals: number[] = [];
   private readonly ended: Promise<unknown>;
   private user = 0;
   private isOver = false;
@@ -34,10 +35,14 @@ export class FailoverClients {
     this.ended = Promise.all(Array.from({ length: connections }, () => this.claimOn()));
   }
 
-  /** Resolves once a claim is acknowledged that was not before. */
-  async untilServed(): Promise<void> {
-    const before = this.wins.length;
-    while (this.wins.length === before) await wait(pauseMs);
+  /** Resolves once a claim is acknowledged that was not before, with the moment of that. */
+  async untilServed(): Promise<number> {
+    return await nextOf(this.wins);
+  }
+
+  /** Resolves once a claim is refused, with the moment of that. */
+  async untilRefused(): Promise<number> {
+    return await nextOf(this.refusals);
   }
 
   /** The longest time between two acknowledged claims, from the last one before `sinceMs` on. */
@@ -69,7 +74,8 @@ export class FailoverClients {
         this.claimIds.add(claimId);
         continue;
       }
-      if (status !== 503) this.wrongAnswers += 1;
+      if (status === 503) this.refusals.push(performance.now());
+      else this.wrongAnswers += 1;
       await wait(pauseMs);
     }
   }
@@ -100,5 +106,15 @@ export class FailoverClients {
       sent.once('error', reject);
       sent.end(text);
     });
+  }
+}
+
+/** The time that is added to the list next. */
+async function nextOf(times: readonly number[]): Promise<number> {
+  const index = times.length;
+  for (;;) {
+    const ms = times[index];
+    if (ms !== undefined) return ms;
+    await wait(pauseMs);
   }
 }

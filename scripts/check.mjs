@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 
 const checks = {
   types: ['tsc', '-p', 'tsconfig.json'],
+  client: ['tsc', '-p', 'tsconfig.client.json'],
   lint: ['biome', 'check', '--error-on-warnings', '.'],
   unit: ['vitest', 'run', '--project', 'unit'],
 };

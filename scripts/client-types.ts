@@ -60,21 +60,13 @@ export async function clientTypes(): Promise<string> {
   return withPlainComments(text);
 }
 
-/** The arguments of an operation, and its value if no schema has a name for it. */
+/** The arguments of an operation, if it has any. What it returns is one of the named schemas. */
 function typesOf(path: string, operation: Operation, schemas: Types): Types {
   const { operationId, summary } = operation;
   const name = `${operationId[0]?.toUpperCase()}${operationId.slice(1)}`;
   const args = argumentsOf(path, operation, schemas);
-  const types: Types = {};
-  if (Object.keys(args.properties ?? {}).length > 0) {
-    types[`${name}Arguments`] = { description: `${summary}: its arguments.`, ...args };
-  }
-  // Where an operation has several statuses, they have the same body, or a name each.
-  const value = valuesOf(operation).find(({ $ref }) => $ref === undefined);
-  if (value !== undefined) {
-    types[`${name}Value`] = { description: `${summary}: what it returns.`, ...value };
-  }
-  return types;
+  if (Object.keys(args.properties ?? {}).length === 0) return {};
+  return { [`${name}Arguments`]: { description: `${summary}: its arguments.`, ...args } };
 }
 
 /** The bodies of successful responses. */

@@ -77,5 +77,6 @@ const dependencies: HttpDependencies = {
   metricsText: uncalled,
   metricsType: 'text/plain',
   callAnswered: uncalled,
+  claimsArrived: uncalled,
   log: { error: uncalled, warn: uncalled, info: uncalled },
 };

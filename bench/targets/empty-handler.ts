@@ -82,6 +82,7 @@ const parts: HttpDependencies = {
   metricsText: async () => ({ contentType: 'text/plain', text: '' }),
   metricsType: 'text/plain',
   callAnswered: () => undefined,
+  claimsArrived: () => undefined,
   log: { error: () => undefined, warn: () => undefined, info: () => undefined },
 };
 

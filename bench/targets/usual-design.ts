@@ -153,6 +153,7 @@ const parts: HttpDependencies = {
       .join(''),
   }),
   callAnswered: () => undefined,
+  claimsArrived: () => undefined,
   log: { error: () => undefined, warn: () => undefined, info: () => undefined },
 };
 

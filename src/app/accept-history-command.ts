@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The command `accept-history`: lists and accepts lost history by calls of a running service, as any operator can. */
 import type { Config } from '../config.ts';
-import type { StartError } from '../core/errors.ts';
 import type { AcceptHistoryOptions, Output, Verdict } from '../entrypoints/cli/program.ts';
 import { ownUrl } from './own-url.ts';
-import {
-  answerTo,
-  LostAnswerError,
-  originOf,
-  type ProblemBody,
-  refusalBy,
-} from './service-client.ts';
+import { answerTo, LostAnswerError, originOf, refusalBy } from './service-client.ts';
 
 /** Lost history as the API returns it. */
 type LostHistoryBody = {
@@ -43,7 +36,7 @@ export async function acceptHistory(
     { path: '/api/lost-history', key },
     'batches',
   );
-  if (!listed.isDone) throw toError(origin, listed.body);
+  if (!listed.isDone) throw refusalBy(origin, listed.body);
   const { found_until: foundUntil, ...lost } = listed.body;
   output.stdout(json ? `${listed.text.trim()}\n` : linesOf(lost));
   if (foundUntil === null) return 'passed';
@@ -61,7 +54,7 @@ export async function acceptHistory(
       if (!json) output.stdout(`accepted: ${answer.body.accepted} batches\n`);
       return 'passed';
     }
-    if (answer.body.code !== 'outcome_unknown') throw toError(origin, answer.body);
+    if (answer.body.code !== 'outcome_unknown') throw refusalBy(origin, answer.body);
   } catch (error) {
     if (!(error instanceof LostAnswerError)) throw error;
   }
@@ -94,13 +87,4 @@ function linesOf({ total, batches }: Omit<LostHistoryBody, 'found_until'>): stri
 
 function countOf(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
-}
-
-function toError(origin: string, problem: ProblemBody): StartError {
-  return refusalBy(origin, problem, {
-    unauthorized: [
-      `the service at ${origin} refuses the key (401)`,
-      'Set ADMIN_API_KEY to the admin key of the service.',
-    ],
-  });
 }

@@ -120,7 +120,7 @@ function toError(origin: string, problem: ClaimProblem, given: ClaimsArguments):
   const names = `${JSON.stringify(user)} of the coupon ${JSON.stringify(coupon)}`;
   return refusalBy(origin, problem, {
     unauthorized: [
-      `the service at ${origin} refuses the key (401)`,
+      `the service at ${origin} wants a valid key (401)`,
       'Set ADMIN_API_KEY or CLAIM_API_KEY to a key of the service.',
     ],
     coupon_not_found: [`there is no coupon ${JSON.stringify(coupon)}`],

@@ -170,6 +170,7 @@ export async function composeProcess(
     healthFacts: healthFacts(config, database),
     metricsText: metricsTextOf(metrics, options.primary),
     ...{ metricsType: metricsContentType, callAnswered: metrics.callAnswered },
+    claimsArrived: metrics.claimsArrived,
     rateLimits: await openRateLimits({ config, shared, refused: metrics.rateLimited }),
     userTokens: await openUserTokens({ ...{ config, keys, metrics, log: plainLog, disposers } }),
     ...{ traceRequest: tracing.traceRequest, log: httpLog(log, tracing) },

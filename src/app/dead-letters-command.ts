@@ -240,10 +240,6 @@ function inParts(ids: readonly string[]): (readonly string[])[] {
 
 function toError(origin: string, problem: ProblemBody, id?: string): StartError {
   return refusalBy(origin, problem, {
-    unauthorized: [
-      `the service at ${origin} refuses the key (401)`,
-      'Set ADMIN_API_KEY to the admin key of the service.',
-    ],
     dead_letter_not_found: [
       `there is no dead letter ${id}`,
       'To list them: firstcome dead-letters list',

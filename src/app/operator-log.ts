@@ -62,7 +62,7 @@ function refusalBy(origin: string, status: number): string {
   switch (status) {
     case 401:
     case 403:
-      return `the service at ${origin} refuses the key (${status})\nSet ADMIN_API_KEY to its admin key.`;
+      return `the service at ${origin} wants a valid key (${status})\nSet ADMIN_API_KEY to its admin key.`;
     case 404:
       return `what answers at ${origin} has no operator log\nSet the address of the service with --url.`;
     default:

@@ -142,10 +142,6 @@ function quoted(text: unknown): string {
 function toError(origin: string, problem: ProblemBody, given: SagasArguments): StartError {
   const isChange = given.call === 'retry' || given.call === 'resolve';
   return refusalBy(origin, problem, {
-    unauthorized: [
-      `the service at ${origin} refuses the key (401)`,
-      'Set ADMIN_API_KEY to the admin key of the service.',
-    ],
     ...(given.call !== 'list' && {
       saga_not_found: [
         `there is no saga ${given.id}`,

@@ -39,7 +39,7 @@ export function work(
 function welcome(app: App, config: Config): string {
   const url = ownUrl(config.http.host, portOf(app.url));
   const key = (name: string, needed: boolean) =>
-    needed ? ` -H 'Authorization: Bearer <${name}>'` : '';
+    needed ? ` \\\n    -H 'Authorization: Bearer <${name}>'` : '';
   const { adminApiKey, claimApiKey } = config.auth;
   return `
 firstcome ${version} serves on ${app.url}

@@ -90,9 +90,13 @@ export async function answerTo<Body>(
 export function refusalBy(
   origin: string,
   { code, detail }: ProblemBody,
-  lines: Record<string, string[]>,
+  lines: Record<string, string[]> = {},
 ): StartError {
   const ofAll: Record<string, string[]> = {
+    unauthorized: [
+      `the service at ${origin} wants a valid key (401)`,
+      'Set ADMIN_API_KEY to the admin key of the service.',
+    ],
     forbidden: [detail, 'Set ADMIN_API_KEY to the admin key of the service.'],
     route_not_found: [
       `the service at ${origin} has no such call`,

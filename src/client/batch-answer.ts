@@ -58,7 +58,7 @@ function isEntryOf(claim: BatchedClaim, entry: Entry): boolean {
   return (
     isProblem(entry) ||
     (typeof Object(entry).status === 'number' &&
-      entry.coupon_name === claim.args.coupon_name &&
-      entry.user_id === claim.args.user_id)
+      entry.coupon_name === claim.entry.coupon_name &&
+      entry.user_id === claim.entry.user_id)
   );
 }

@@ -14,13 +14,11 @@ export type ClaimLimits = {
 };
 
 /** A claim that is sent in batches. */
-export class BatchedClaim implements ClaimLimits {
-  readonly args: ClaimCouponArguments;
-  readonly key: string;
+export class BatchedClaim {
+  /** As it stands in the body of a request. */
+  readonly entry: { coupon_name: string; user_id?: string | undefined; idempotency_key: string };
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
-  /** The entry of the claim in the body of a request. */
-  readonly json: string;
   readonly resolve: (result: ClaimResult) => void;
   readonly reject: (reason: unknown) => void;
   /** Its caller has a result. */
@@ -39,21 +37,21 @@ export class BatchedClaim implements ClaimLimits {
     resolve: (result: ClaimResult) => void,
     reject: (reason: unknown) => void,
   ) {
-    this.args = args;
-    this.key = key;
+    const { coupon_name, user_id } = args;
+    this.entry = {
+      coupon_name: plain(coupon_name) as string,
+      user_id: plain(user_id),
+      idempotency_key: key,
+    };
     this.deadlineMs = deadlineMs;
     this.signal = signal;
-    this.json = jsonOf(args, key);
     this.resolve = resolve;
     this.reject = reject;
   }
 }
 
-function jsonOf({ coupon_name, user_id }: ClaimCouponArguments, key: string): string {
-  const idempotency_key = key;
-  // In parts, since this is faster than an object. What is no text is for the service to refuse.
-  return typeof coupon_name === 'string' && typeof user_id === 'string'
-    ? `{"coupon_name":${JSON.stringify(coupon_name)},"user_id":${JSON.stringify(user_id)},` +
-        `"idempotency_key":${JSON.stringify(idempotency_key)}}`
-    : JSON.stringify({ coupon_name, user_id, idempotency_key });
+/** Text is what it should be. What else a caller passes is for the service to refuse, without the others of the batch. */
+function plain(value: string | undefined): string | undefined {
+  if (typeof value === 'string' || value === undefined) return value;
+  return JSON.parse(JSON.stringify(value) ?? 'null');
 }

@@ -94,7 +94,7 @@ export class ClaimBatches {
     const request = {
       ...{ method: 'POST', path: '/api/claims/batch' },
       headers: { 'content-type': 'application/json' },
-      body: `{"claims":[${batch.map(({ json }) => json).join(',')}]}`,
+      body: JSON.stringify({ claims: batch.map(({ entry }) => entry) }),
     };
     const limitMs = attemptMs(deadlineMs - environment.now(), 'repeat');
     try {
@@ -114,10 +114,12 @@ export class ClaimBatches {
     }
     // The same for all, so that they go together again.
     const random = environment.random();
+    if (!('isLost' in answer)) {
+      this.connection.budget.answered(batch.some(({ attempts }) => attempts > 1));
+    }
     readBatchAnswer(batch, answer, (claim, ending) => {
       if (claim.isDone) return;
       if (ending.isFinal) {
-        this.connection.budget.answered(claim.attempts > 1);
         this.resolve(claim, ending);
       } else {
         this.delay(claim, ending, random);
@@ -149,20 +151,17 @@ export class ClaimBatches {
     for (const claim of this.queue.all()) endIfLate(claim, false);
     for (const claim of this.delayed) endIfLate(claim, false);
 
-    const due: BatchedClaim[] = [];
-    this.delayed = this.delayed.filter((claim) => {
-      if (claim.isDone) return false;
-      if (claim.dueAtMs <= nowMs) {
-        if (this.connection.budget.take()) {
-          due.push(claim);
-          return false;
-        }
-        claim.dueAtMs = nowMs + delayMs(claim.attempts, undefined);
-      }
-      nextMs = Math.min(nextMs, claim.dueAtMs);
-      return true;
-    });
-    this.queue.addFirst(due);
+    const isDue = (claim: BatchedClaim) => claim.dueAtMs <= nowMs;
+    this.delayed = this.delayed.filter((claim) => !claim.isDone);
+    const due = this.delayed.filter(isDue);
+    // They go together, so the repeat is one request.
+    if (due.length > 0 && this.connection.budget.take()) {
+      this.delayed = this.delayed.filter((claim) => !isDue(claim));
+      this.queue.addFirst(due);
+    } else {
+      for (const claim of due) claim.dueAtMs = nowMs + delayMs(claim.attempts, undefined);
+    }
+    for (const claim of this.delayed) nextMs = Math.min(nextMs, claim.dueAtMs);
     this.sendSoon();
     this.timer.wakeAt(nextMs);
   }
@@ -170,7 +169,9 @@ export class ClaimBatches {
   private sendAlone(claims: readonly BatchedClaim[]): void {
     for (const claim of claims) {
       if (claim.isDone) continue;
-      this.claimAlone(claim.args, claim).then(
+      const { entry, deadlineMs, signal, earlier } = claim;
+      const limits = { key: entry.idempotency_key, deadlineMs, signal, earlier };
+      this.claimAlone(claimOf(entry), limits).then(
         (result) => this.end(claim) && claim.resolve(result),
         (error) => this.end(claim) && claim.reject(error),
       );
@@ -178,7 +179,7 @@ export class ClaimBatches {
   }
 
   private resolve(claim: BatchedClaim, ending: Ending): void {
-    if (this.end(claim)) claim.resolve(claimResult(ending, claim.key));
+    if (this.end(claim)) claim.resolve(claimResult(ending, claim.entry.idempotency_key));
   }
 
   /** Returns false if the caller has its result already. */
@@ -191,6 +192,10 @@ export class ClaimBatches {
     if (this.pending === 0) this.timer.stop();
     return true;
   }
+}
+
+function claimOf({ coupon_name, user_id }: BatchedClaim['entry']): ClaimCouponArguments {
+  return user_id === undefined ? { coupon_name } : { coupon_name, user_id };
 }
 
 function lateEnding({ earlier }: BatchedClaim, isSent: boolean): Ending {

@@ -3,8 +3,9 @@ import type { BatchedClaim } from './batched-claim.ts';
 
 const claimsMax = 1000;
 const bodyBytesMax = 1024 * 1024;
-// The longest form of a UTF-16 code unit in UTF-8.
-const bytesPerUnit = 3;
+// The longest form of a UTF-16 code unit in JSON, `\u0000`; and what stands around three texts.
+const bytesPerUnit = 6;
+const bytesPerEntry = 60;
 
 /** The claims that are not under way, in their order. Takes batches that are within the limits of the batch call. */
 export class ClaimQueue {
@@ -28,7 +29,9 @@ export class ClaimQueue {
     for (; this.first < this.claims.length; this.first += 1) {
       const claim = this.claims[this.first] as BatchedClaim;
       if (claim.isDone) continue;
-      bytes += claim.json.length * bytesPerUnit + 1;
+      const { coupon_name, user_id, idempotency_key } = claim.entry;
+      const units = String(coupon_name).length + String(user_id).length + idempotency_key.length;
+      bytes += units * bytesPerUnit + bytesPerEntry;
       if (batch.length === claimsMax || (batch.length > 0 && bytes > bodyBytesMax)) break;
       batch.push(claim);
     }

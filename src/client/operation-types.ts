@@ -11,7 +11,7 @@ export type StockEvent = {
   remaining_amount: number;
   /** Units that are claimed. */
   claimed: number;
-  state: api.CouponSummary['state'];
+  state: api.CouponState;
   at: string;
 };
 
@@ -244,7 +244,7 @@ export interface Operations {
   eachOperatorLogEntry(
     args?: Omit<api.ListOperatorLogArguments, 'cursor'>,
     options?: CallOptions,
-  ): AsyncIterableIterator<api.OperatorLogPage['entries'][number]>;
+  ): AsyncIterableIterator<api.OperatorLogEntry>;
 
   /** Reads what the database lacks of acknowledged claims. */
   readLostHistory(args?: NoArguments, options?: CallOptions): Promise<ReadResult<api.LostHistory>>;

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { Operations } from './operation-types.ts';
+
+type OneAnswer = Exclude<keyof Operations, keyof typeof pages | keyof typeof streams>;
 
 /**
  * Method and path of each operation with one answer, and how a lost request is repeated. Without a word: a `GET` always, any
@@ -43,7 +46,7 @@ export const operations = {
   readReadiness: 'GET /readyz health',
   readLiveness: 'GET /livez',
   readMetrics: 'GET /metrics',
-};
+} satisfies Record<OneAnswer, string>;
 
 /** The lists that come in pages: the operation of a page, and the member that has its items. */
 export const pages = {

@@ -31,8 +31,9 @@ const tokensPerSecond = 10;
 const tokensPerAnswer = 0.1;
 
 /**
- * What repeats may cost, over all calls of a client: a token each. A repeat that gets its answer costs nothing. So in an outage a
- * client repeats ten requests a second, after the first hundred, and repeats that fail are a tenth of the answered requests.
+ * How many requests may be repeats, over all calls of a client: each takes a token. A repeat that gets its answer costs
+ * nothing. So in an outage a client repeats ten requests a second, after the first hundred, and repeats that fail are a
+ * tenth of the answered requests.
  */
 export class RetryBudget {
   private tokens = tokensMax;

@@ -44,6 +44,7 @@ export function send(
   signal?: AbortSignal,
 ): Promise<Answer | Lost> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const headers = new Headers(request.headers);
     const controller = new AbortController();
     const sent = { isSent: false };

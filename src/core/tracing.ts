@@ -17,6 +17,8 @@ export type RequestTrace = {
   traceId: string;
   /** Calls `next`; all work that it starts belongs to the request's trace. */
   run(next: () => void): void;
+  /** The request holds so many claims, which share its span. Call it before they are made. */
+  holdsClaims(count: number): void;
   /** The response is sent; `status` is undefined when the client disconnected before it. */
   end(status: number | undefined): void;
 };

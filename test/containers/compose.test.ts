@@ -163,6 +163,33 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
   });
 });
 
+describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml with the profile ha', () => {
+  it('takes claims that a second server has, and goes on after a switchover', async () => {
+    const env = { DATABASE_URL_FILE: '/run/patroni/database-url' };
+    const compose = await ComposeRun.of(['compose.yaml'], { service: 8080 }, env, ['ha']);
+    try {
+      await compose.build();
+      await compose.up('service');
+      const service = await compose.url('service', 8080);
+      expect((await send(`${service}/health`)).body).toMatchObject({
+        ...{ status: 'healthy', durability: 'replicated' },
+      });
+      await send(`${service}/api/coupons`, { name: 'LAUNCH', amount: 3 });
+      expect((await send(`${service}/api/coupons/claim`, claimOf('ada'))).status).toBe(200);
+      const switchover = ['patronictl', '-c', '/etc/patroni.yml', 'switchover', '--force'];
+      await compose.compose('exec', '-T', 'patroni-1', ...switchover);
+      const claims = async () =>
+        (await send(`${service}/api/coupons/claim`, claimOf('bob'))).status !== 503;
+      await waitFor('an answer of the new primary', claims, patience);
+      expect((await send(`${service}/api/coupons/claim`, claimOf('ada'))).body).toMatchObject({
+        ...{ code: 'already_claimed', claim: { position: 1 } },
+      });
+    } finally {
+      await compose.remove();
+    }
+  });
+});
+
 describe.skipIf(inject('missingEngine') !== undefined)('compose.secure.yaml', () => {
   const files = ['compose.yaml', 'compose.secure.yaml'];
 

@@ -38,10 +38,15 @@ export class ComposeRun {
   private readonly folder: string;
   private readonly files: string[];
   private readonly env: Record<string, string>;
+  private readonly profiles: string[];
   private readonly project = `firstcome-test-${randomBytes(4).toString('hex')}`;
 
-  private constructor(folder: string, files: string[], env: Record<string, string>) {
+  private constructor(
+    folder: string,
+    { files, env, profiles }: { files: string[]; env: Record<string, string>; profiles: string[] },
+  ) {
     this.folder = folder;
+    this.profiles = profiles;
     this.files = [...files.map((file) => join(root, file)), join(folder, 'ports.yaml')];
     this.env = env;
   }
@@ -51,6 +56,7 @@ export class ComposeRun {
     files: string[],
     published: Record<string, number>,
     env: Record<string, string> = {},
+    profiles = ['cluster', 'observability'],
   ): Promise<ComposeRun> {
     const folder = await mkdtemp(join(tmpdir(), 'firstcome-compose-'));
     const ports = Object.entries(published).map(
@@ -59,7 +65,7 @@ export class ComposeRun {
     await writeFile(join(folder, 'ports.yaml'), `services:\n${ports.join('')}`);
     // A new user has no `.env`, even if a developer has one here.
     await writeFile(join(folder, 'empty.env'), '');
-    return new ComposeRun(folder, files, env);
+    return new ComposeRun(folder, { files, env, profiles });
   }
 
   /** Runs `docker compose` with these arguments and returns its standard output. Rejects with all its output. */
@@ -69,7 +75,7 @@ export class ComposeRun {
       [
         ...['compose', '--project-name', this.project, '--project-directory', root],
         ...['--env-file', join(this.folder, 'empty.env')],
-        ...['--profile', 'cluster', '--profile', 'observability'],
+        ...this.profiles.flatMap((profile) => ['--profile', profile]),
         ...this.files.flatMap((file) => ['--file', file]),
         ...words,
       ],
@@ -78,7 +84,7 @@ export class ComposeRun {
     return stdout;
   }
 
-  /** Builds the image of the service. */
+  /** Builds the images of the profiles. */
   async build(): Promise<void> {
     await this.compose('build');
   }

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Answer } from '../support/contract-client.ts';
 import { expectInvalid, expectProblem, problemTable } from '../support/contract-problems.ts';
-import { newName, useService } from '../support/contract-service.ts';
+import { newName, until, useService } from '../support/contract-service.ts';
 
 type Entry = { coupon_name?: unknown; user_id?: unknown; idempotency_key?: unknown };
 
@@ -129,6 +129,26 @@ describe('many claims in one call', () => {
     },
   );
 
+  it('may hold what a single call may hold, and is refused as a whole where that is nested deeper', async () => {
+    const coupon_name = await service.createCoupon();
+    const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)]);
+    const entry = (depth: number) => ({ coupon_name, user_id: newName('user'), x: nested(depth) });
+    const single = await service.client.post('/api/coupons/claim', entry(7));
+    expect(single.status).toBe(200);
+    expect((await results([entry(7), {}])).map(({ status }) => status)).toEqual([200, 400]);
+    expectInvalid(await service.client.post('/api/coupons/claim', entry(8)), 'body');
+    expectInvalid(await send([entry(1), entry(8)]), 'body');
+  });
+
+  it.each([
+    '{"claims":[{"user_id":"a","user_id":"b","coupon_name":"c"}]}',
+    '{"claims":[{"user_id":"a","coupon_name":"c","__proto__":{}}]}',
+    '{"claims":[{"user_id":"a","coupon_name":"c"},]}',
+  ])('are refused as a whole with the body %s', async (body) => {
+    const answer = await service.client.post('/api/claims/batch', body);
+    expectProblem(answer, 'invalid_request');
+  });
+
   it('have the members of a problem, and the id of the call as instance', async () => {
     const answer = await send([{}, { coupon_name: 'no such coupon', user_id: 'ada' }]);
     for (const result of resultsOf(answer)) {
@@ -175,5 +195,25 @@ describe('many claims in one call', () => {
       if (isWon)
         expect(result).toMatchObject({ ...claims[index], position: 1 + Math.floor(index / 10) });
     }
+  });
+
+  it('are counted by outcome, and their call by its operation and size', async () => {
+    const coupon_name = await service.createCoupon({ amount: 2 });
+    const names = {
+      claimed: 'firstcome_claims_total{outcome="claimed"}',
+      refused: 'firstcome_claims_total{outcome="invalid_request"}',
+      calls: 'firstcome_http_request_seconds_count{operation="claimBatch",status="200"}',
+      claims: 'firstcome_claims_per_call_sum',
+    };
+    const counts = async () => {
+      const lines = (await service.client.get('/metrics')).text.split('\n');
+      const read = (name: string) =>
+        Number(lines.find((line) => line.startsWith(`${name} `))?.split(' ')[1] ?? 0);
+      return Object.values(names).map(read);
+    };
+    const before = await counts();
+    await results([{ coupon_name, user_id: 'ada' }, {}, { coupon_name, user_id: 'bob' }]);
+    const grown = await until(counts, ([, , calls]) => calls !== before[2]);
+    expect(grown.map((count, index) => count - (before[index] ?? 0))).toEqual([2, 1, 1, 3]);
   });
 });

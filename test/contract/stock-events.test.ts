@@ -258,6 +258,7 @@ describe('EVENT_STREAMS_MAX', () => {
     const streams = [];
     for (const _ of [1, 2, 3]) streams.push(await open(service, coupon));
     expectProblem(await service.client.get(eventsOf(coupon)), 'overloaded');
+    expectProblem(await service.client.get(eventsOf(newName())), 'coupon_not_found');
     expect(await metricOf(service, 'firstcome_event_streams_refused_total')).toBe(1);
     // HEAD opens none, so it is not refused.
     expect((await service.client.call({ method: 'HEAD', path: eventsOf(coupon) })).status).toBe(

@@ -92,6 +92,29 @@ describe('the commands of the bench', () => {
     expect(output).not.toContain('NaN');
   });
 
+  it('npm run bench:failover freezes the standby, and loses no claim', async () => {
+    const { code, output } = await run('failover.ts', [
+      ...['--only', 'stalls', '--stalls', '1', '--connections', '4', '--folder', folder],
+    ]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/^stall: from the freeze of the standby to \/readyz 503 [\d,]+ ms /m);
+    expect(output).toMatch(/ acknowledged claims, 0 of them lost$/m);
+    expect(output).not.toMatch(/NaN|Infinity/);
+  });
+
+  it('npm run bench:durability compares claims that require a standby with others', async ({
+    skip,
+  }) => {
+    if (findGenerator() === undefined) skip(wrkMissing);
+    const { code, output } = await run('durability.ts', [
+      ...['--rounds', '1', '--turns', '1', '--folder', folder],
+    ]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/^connections 1: .*; replicated\/local \d\.\d{3} /m);
+    expect(output).toMatch(/^connections 64: .*; replicated\/local \d\.\d{3} /m);
+    expect(output).not.toMatch(/NaN|Infinity/);
+  });
+
   it('npm run bench:sagas runs a few sagas, and compares with plain calls', async () => {
     const { code, output } = await run('sagas.ts', [
       ...['--sagas', '50', '--rounds', '1', '--folder', folder],

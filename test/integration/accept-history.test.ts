@@ -151,6 +151,23 @@ describe('firstcome accept-history', () => {
     );
   });
 
+  it.each([
+    ['no key', {}],
+    ['a wrong key', { ADMIN_API_KEY: 'wrong-key-of-thirty-two-characters!' }],
+  ])('says which key the service wants when it gets %s', async (_, env) => {
+    await app.stop();
+    const ADMIN_API_KEY = 'right-key-of-thirty-two-characters!';
+    app = await startService({ ...patience, DATABASE_URL: database.url, ADMIN_API_KEY });
+    const call = acceptHistory(
+      loadConfig(env),
+      { url: app.url, yes: true },
+      { stdout: () => undefined, stderr: () => undefined },
+    );
+    await expect(call).rejects.toThrow(
+      `the service at ${app.url} wants a valid key (401)\nSet ADMIN_API_KEY to the admin key`,
+    );
+  });
+
   it('prints the list as JSON', async () => {
     await storeLoss('SALE');
     const { stdout } = await command({ json: true });

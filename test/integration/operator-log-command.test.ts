@@ -141,7 +141,7 @@ describe('firstcome log', () => {
 
   it.each([
     ['the wrong key', { ADMIN_API_KEY: `${key}x` }, {}, 'Set ADMIN_API_KEY to its admin key.'],
-    ['no key', {}, {}, 'refuses the key (401)'],
+    ['no key', {}, {}, 'wants a valid key (401)'],
     ['no service', {}, { url: 'http://127.0.0.1:1' }, 'does not answer'],
     ['a wrong URL', {}, { url: 'ftp://user:secret@host' }, 'must be http://host:port'],
   ])('says what to do with %s', async (_, env, options, message) => {

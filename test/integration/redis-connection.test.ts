@@ -257,6 +257,25 @@ describe.skipIf(!(await hasRedis()))('a connection to Redis', () => {
     expect(log).toEqual([]);
   });
 
+  it('counts the requests of a thousand keys in one command, beside those of single keys', async () => {
+    const connection = connect(redis.url);
+    await isUp(connection);
+    const counts = countInRedis(connection, 'user', { requests: 5, seconds: 60 });
+    await counts.add('user-7', 2);
+    const sent = await countIn('commandstats', 'cmdstat_evalsha:calls');
+    const keys = Array.from({ length: 1_000 }, (_, index) => [`user-${index}`, 1 + (index % 3)]);
+    const windows = await counts
+      .addEach(new Map(keys as [string, number][]))
+      .catch(() => missed('Redis has not answered in time'));
+    expect(windows.map(({ requests }) => requests)).toEqual(
+      keys.map(([key, count]) => (key === 'user-7' ? 2 : 0) + Number(count)),
+    );
+    for (const { endsInMs } of windows) expect(endsInMs).toBeGreaterThan(0);
+    expect(await countIn('commandstats', 'cmdstat_evalsha:calls')).toBe(sent + 1);
+    expect(await redis.command('DBSIZE')).toBe(1_000);
+    expect(log).toEqual([]);
+  });
+
   it('has a mutex that ends by itself, no later than a lease', async () => {
     const connection = connect(redis.url);
     await isUp(connection);

@@ -113,6 +113,34 @@ describe('the trace of a change of a claim', () => {
   });
 });
 
+describe('the trace of many claims in one call', () => {
+  it('is one span with the number of each outcome, linked once to each batch', async () => {
+    await crowd.createCoupon(app.url, 'another', 1);
+    const claims = range(30).map((index) => ({
+      coupon_name: index < 25 ? couponName : 'another',
+      user_id: `user-${index}`,
+    }));
+    const body = JSON.stringify({ claims: [...claims, {}] });
+    const { status } = await fetch(`${app.url}/api/claims/batch`, { method: 'POST', body });
+    expect(status).toBe(200);
+    const { spans } = await stopAndReadTraces();
+    const request = spans.find(({ name }) => name === 'POST /api/claims/batch');
+    const batches = spans.filter(({ name }) => name === 'claim batch');
+    expect(request?.attributes).toMatchObject({
+      ...{ 'firstcome.call.claims': 31, 'firstcome.call.claims.claimed': 21 },
+      'firstcome.call.claims.sold_out': 9,
+    });
+    expect(request?.attributes).not.toHaveProperty('firstcome.claim.outcome');
+    expect(spans.filter(({ name }) => name === 'wait in lane')).toEqual([]);
+    expect(batches.map(({ spanId }) => spanId).sort()).toEqual(
+      request?.links.map(({ spanId }) => spanId).sort(),
+    );
+    for (const { links } of batches) {
+      expect(links.map(({ spanId }) => spanId)).toEqual([request?.spanId]);
+    }
+  });
+});
+
 describe('the traces of a crowd', () => {
   it('have a span for each request, linked to the batch that decided it, and contain no value', async () => {
     await Promise.all(

@@ -235,7 +235,12 @@ describe.skipIf(server === undefined)('firstcome dead-letters', () => {
   });
 
   it.each([
-    ['a wrong key', { ADMIN_API_KEY: 'wrong-key-of-thirty-two-characters!' }, 1, 'refuses the key'],
+    [
+      'a wrong key',
+      { ADMIN_API_KEY: 'wrong-key-of-thirty-two-characters!' },
+      1,
+      'wants a valid key',
+    ],
     ['a key for reading', { ADMIN_API_KEY: viewerKey }, 1, 'Set ADMIN_API_KEY to the admin key'],
     ['a setting that is no URL', { AMQP_URL: 'http://127.0.0.1' }, 1, 'AMQP_URL'],
   ])('says what to do about %s', async (_, env, code, message) => {

@@ -82,7 +82,8 @@ export class ModelService {
   underWay = 0;
   underWayMax = 0;
   units: number;
-  hasBatches = true;
+  /** How many batch calls the service still has. */
+  batchesLeft = Number.POSITIVE_INFINITY;
   private readonly time: VirtualTime;
   private readonly nextFault: () => Fault;
 
@@ -160,7 +161,8 @@ export class ModelService {
   private answer(path: string, body: { name?: string }, entries: Entry[], fault: Fault): Response {
     if (path === '/api/coupons') return json(this.create(String(body.name)));
     if (path === '/api/coupons/claim') return json(this.decide(entries[0] as Entry));
-    if (!this.hasBatches) return json(problem(404, { code: 'route_not_found' }));
+    this.batchesLeft -= 1;
+    if (this.batchesLeft < 0) return json(problem(404, { code: 'route_not_found' }));
     const results = entries.map((entry, place) => {
       // Some entries of a batch have a fault of their own.
       if (fault.kind !== 'entries' || place % 2 === 0) return this.decide(entry);

@@ -12,7 +12,7 @@ import type {
 } from '../../core/claims/ports.ts';
 import { OldestOut } from '../../core/oldest-out.ts';
 import type { SagaSpans } from './saga-spans.ts';
-import { contextOf, currentSpan, errorType, markFailed } from './spans.ts';
+import { contextOf, currentSpan, errorType, markFailed, spansOfManyClaims } from './spans.ts';
 
 /** A traced claim, or change of one, until it is answered; `wait` is its span in the lane while it is not under way. */
 type TracedClaim = { request: Span; wait: Span | undefined };
@@ -37,6 +37,8 @@ export class ClaimSpans {
   private readonly sagas: SagaSpans;
   /** By the command, which the core passes on as it is. */
   private readonly claims = new Map<BatchCommand, TracedClaim>();
+  /** The outcomes of claims that share the span of their request. */
+  private readonly outcomes = new WeakMap<Span, Map<string, number>>();
   /** The spans of batches in doubt, at most the last `inDoubtMax`. */
   private readonly inDoubt = new OldestOut<Span>(inDoubtMax);
 
@@ -55,11 +57,11 @@ export class ClaimSpans {
       const span = currentSpan.getStore();
       try {
         const outcome = await decide(command);
-        span?.setAttribute('firstcome.claim.outcome', outcome.outcome);
+        this.setOutcome(span, outcome.outcome);
         this.traceSaga(command as SagaCommand, outcome, span);
         return outcome;
       } catch (error) {
-        span?.setAttribute('firstcome.claim.outcome', errorType(error));
+        this.setOutcome(span, errorType(error));
         throw error;
       }
     };
@@ -143,7 +145,22 @@ export class ClaimSpans {
     }
   }
 
+  /** Of many claims in one request the span has the number of each outcome. */
+  private setOutcome(span: Span | undefined, outcome: string): void {
+    if (span === undefined) return;
+    if (!spansOfManyClaims.has(span)) {
+      span.setAttribute('firstcome.claim.outcome', outcome);
+      return;
+    }
+    const counts = this.outcomes.get(span) ?? new Map<string, number>();
+    this.outcomes.set(span, counts);
+    const count = (counts.get(outcome) ?? 0) + 1;
+    counts.set(outcome, count);
+    span.setAttribute(`firstcome.call.claims.${outcome}`, count);
+  }
+
   private startWait(claim: TracedClaim): void {
+    if (spansOfManyClaims.has(claim.request)) return;
     claim.wait = this.tracer.startSpan('wait in lane', {}, contextOf(claim.request));
   }
 
@@ -151,7 +168,8 @@ export class ClaimSpans {
   private startBatch(name: string, batches: readonly ClaimBatch[]): Span | undefined {
     const claims = this.tracedClaimsOf(batches);
     if (claims.length === 0) return undefined;
-    const links = claims.map(({ request }) => toLink(request.spanContext()));
+    const requests = new Set(claims.map(({ request }) => request));
+    const links = [...requests].map((request) => toLink(request.spanContext()));
     const size = batches.reduce((sum, { commands }) => sum + commands.length, 0);
     const span = this.batchTracer.startSpan(name, {
       ...{ kind: SpanKind.INTERNAL, root: true, links },
@@ -161,8 +179,8 @@ export class ClaimSpans {
       },
     });
     const link = toLink(span.spanContext());
+    for (const request of requests) request.addLink(link);
     for (const claim of claims) {
-      claim.request.addLink(link);
       claim.wait?.end();
       claim.wait = undefined;
     }

@@ -10,7 +10,7 @@ import {
   ATTR_URL_SCHEME,
 } from '@opentelemetry/semantic-conventions';
 import type { TraceRequest } from '../../core/tracing.ts';
-import { currentSpan, markFailed } from './spans.ts';
+import { currentSpan, markFailed, spansOfManyClaims } from './spans.ts';
 
 const knownMethods = new Set([
   ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'],
@@ -40,6 +40,10 @@ export function requestSpans(tracer: Tracer): TraceRequest {
     return {
       traceId: span.spanContext().traceId,
       run: (next) => currentSpan.run(span, next),
+      holdsClaims(count) {
+        spansOfManyClaims.add(span);
+        span.setAttribute('firstcome.call.claims', count);
+      },
       end(status) {
         if (status === undefined) markFailed(span, 'client_gone');
         else {

@@ -6,6 +6,9 @@ import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 /** The span of the request, the batch or its resolution that the running code belongs to. */
 export const currentSpan = new AsyncLocalStorage<Span>();
 
+/** The spans of requests with many claims. These have no spans and no attributes of their own. */
+export const spansOfManyClaims = new WeakSet<Span>();
+
 /** Returns the context whose spans become children of this span. */
 export function contextOf(span: Span): Context {
   return trace.setSpan(ROOT_CONTEXT, span);

@@ -144,6 +144,8 @@ export type PrometheusMetrics = ClaimMetrics &
     rateLimited(limit: LimitName): void;
     /** A request other than a claim was answered. `operation` is its `operationId`. */
     callAnswered(call: { operation: string; status: number; seconds: number }): void;
+    /** A call with many claims has arrived. */
+    claimsArrived(claims: number): void;
     /** Registers the metrics of tickets. Called where there is a queue of claims; otherwise they are absent. */
     countTickets(): TicketMetrics;
     /** Registers the metrics that are read at each scrape. Until then they are absent. */

@@ -133,6 +133,12 @@ export function prometheusMetrics(): PrometheusMetrics {
     buckets: answerBuckets,
     registers,
   });
+  const claimsPerCall = new Histogram({
+    name: 'firstcome_claims_per_call',
+    help: 'Number of claims in a call with many claims.',
+    buckets: [1, 3, 10, 30, 100, 300, 1000],
+    registers,
+  });
 
   return {
     ...countWork(registry),
@@ -148,6 +154,7 @@ export function prometheusMetrics(): PrometheusMetrics {
     },
     callAnswered: ({ operation, status, seconds }) =>
       callSeconds.observe({ operation, status }, seconds),
+    claimsArrived: (claims) => claimsPerCall.observe(claims),
     batchUnknown() {
       answersLost.inc();
       inDoubt.inc();

@@ -70,6 +70,8 @@ export type HttpDependencies = UseCases &
     metricsType: string;
     /** Counts a call other than a claim, by its `operationId`. */
     callAnswered(call: { operation: string; status: number; seconds: number }): void;
+    /** Counts a call with many claims, by how many it holds. */
+    claimsArrived(claims: number): void;
     /** Undefined: no request is limited. */
     rateLimits?: RateLimits | undefined;
     log: HttpLog;

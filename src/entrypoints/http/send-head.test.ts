@@ -99,6 +99,7 @@ const dependencies: HttpDependencies = {
   metricsText: answers('collect the metrics', { contentType: 'text/plain', text: '' }),
   metricsType: 'text/plain; version=0.0.4; charset=utf-8',
   callAnswered: () => undefined,
+  claimsArrived: () => undefined,
   log: { error: () => undefined, info: () => undefined, warn: () => undefined },
 };
 

@@ -99,6 +99,8 @@ export function driverPool(
   const route = routeTo(url, session, connectTimeoutMs);
   const pool = new pg.Pool({
     ...route.config,
+    // Sends the check after a commit together with the statement that commits.
+    pipeline: options.durabilityMin === 'replicated',
     max: options.connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     verify: (client, done) => {

@@ -15,10 +15,13 @@ const refusal = new AppError('overloaded', {
   detail: 'calls with many claims take too much memory now',
 });
 
+/** What one call holds. */
+type Held = { bytes: number; isClosed: boolean };
+
 /** Counts what calls hold until their responses are sent or their clients are gone. */
 export class BatchMemory {
   private readonly bytesMax: number;
-  private readonly byResponse = new WeakMap<ServerResponse, { bytes: number }>();
+  private readonly byResponse = new WeakMap<ServerResponse, Held>();
   private bytes = 0;
 
   constructor(bytesMax = batchMemoryMax) {
@@ -50,17 +53,21 @@ export class BatchMemory {
 
   private hold(response: ServerResponse, bytes: number): boolean {
     if (this.bytes + bytes > this.bytesMax) return false;
-    let held = this.byResponse.get(response);
-    if (held === undefined) {
-      const ofCall = { bytes: 0 };
-      held = ofCall;
-      this.byResponse.set(response, ofCall);
-      response.once('close', () => {
-        this.bytes -= ofCall.bytes;
-      });
-    }
+    const held = this.byResponse.get(response) ?? this.watch(response);
+    // A client may be gone before its claims are made: nothing would give back what is counted then.
+    if (held.isClosed) return true;
     held.bytes += bytes;
     this.bytes += bytes;
     return true;
+  }
+
+  private watch(response: ServerResponse): Held {
+    const held: Held = { bytes: 0, isClosed: false };
+    this.byResponse.set(response, held);
+    response.once('close', () => {
+      this.bytes -= held.bytes;
+      held.isClosed = true;
+    });
+    return held;
   }
 }

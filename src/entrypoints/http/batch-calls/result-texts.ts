@@ -63,8 +63,8 @@ export class ResultTexts {
 }
 
 /**
- * A claim that is won, but for the last brace: the members of `toWonBody`. Joined from pieces, since a `JSON.stringify` for
- * each claim would cost as much as the rest of the call does in this process.
+ * A claim that is won, but for the last brace: the members of `toWonBody`. Joined from pieces, which takes less than half the time
+ * of a `JSON.stringify` for each claim.
  */
 function wonMembers(claim: Claim): string {
   return (

@@ -12,8 +12,8 @@ export const bodyBytesMax = 16 * 1024;
 /** The largest body of a call with many claims. */
 export const batchBytesMax = 1024 * 1024;
 
-/** How deep objects and arrays may be nested. */
-const depthMax = 8;
+/** How deep objects and arrays may be nested in the body of a single call. */
+const depthMaxOfOne = 8;
 
 /**
  * Reads every body as JSON. Refuses what JSON does not allow, members that would change the prototype of an object,
@@ -33,7 +33,7 @@ export function readJsonBodies(app: FastifyInstance): void {
       if (body.length === 0 && mayBeAbsent(request)) return done(null, {});
       const text = body.toString('utf8');
       parseJson(request, text, (error, value) => {
-        done(error ?? faultOf(text, value), value);
+        done(error ?? faultOf(text, value, depthMaxOf(request)), value);
       });
     },
   );
@@ -65,8 +65,13 @@ function invalidBody(message: string) {
   return invalidRequest([{ field: 'body', message }]);
 }
 
+/** Each claim of a call with many may be nested as deep as the body of a single call. */
+function depthMaxOf({ routeOptions }: FastifyRequest): number {
+  return routeOptions.bodyLimit === batchBytesMax ? depthMaxOfOne + 2 : depthMaxOfOne;
+}
+
 /** The fault of valid JSON that is nested too deep or repeats a member. */
-function faultOf(text: string, value: unknown): Error | null {
+function faultOf(text: string, value: unknown, depthMax: number): Error | null {
   const members = membersInValue(value, depthMax);
   if (Number.isNaN(members)) return invalidBody(`must not be nested deeper than ${depthMax}`);
   if (members === membersInText(text)) return null;

@@ -66,6 +66,7 @@ const dependencies: HttpDependencies = {
   metricsText: unused,
   metricsType: 'text/plain',
   callAnswered: () => undefined,
+  claimsArrived: () => undefined,
   log: { error: () => undefined, info: () => undefined, warn: () => undefined },
 };
 

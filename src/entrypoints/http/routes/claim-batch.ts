@@ -19,7 +19,8 @@ import { jsonType } from '../send-head.ts';
 
 /** `POST /api/claims/batch`: takes units of coupons for many users, each claim by itself. */
 export const claimBatchRoute: Route = (app, dependencies) => {
-  const { claimCoupon, claimRefused, limitEntries, newClaimId, tickets } = dependencies;
+  const { claimCoupon, claimRefused, claimsArrived, limitEntries, newClaimId, tickets } =
+    dependencies;
   const logBug = bugLog(dependencies.log);
   const memory = new BatchMemory();
 
@@ -79,6 +80,8 @@ export const claimBatchRoute: Route = (app, dependencies) => {
     async (request, reply) => {
       const { claims } = request.body;
       memory.holdResults(reply.raw, claims.length);
+      request.trace?.holdsClaims(claims.length);
+      claimsArrived(claims.length);
       const problems = await problemsOf(request, reply, claims);
       const texts = new ResultTexts({ requestId: request.id, traceId: request.trace?.traceId });
       const preference = tickets?.takesClaims ? preferenceOf(request.headers.prefer) : undefined;

@@ -1,48 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
+import { serverOver } from '../../../../test/support/server-over.ts';
 import type { ClaimCommand } from '../../../core/claims/claim.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { HttpDependencies } from '../route.ts';
-import { createHttpServer } from '../server.ts';
-
-const options = {
-  ...{ headersTimeoutMs: 60_000, requestTimeoutMs: 60_000, keepAliveTimeoutMs: 60_000 },
-  ...{ connectionsMax: 100, headerBytesMax: 16_384, loopbackOnly: true },
-  ...{ allowedHosts: [], corsOrigins: [] },
-  apiKeys: () => ({ adminApiKey: undefined, claimApiKey: undefined }),
-};
 
 const unused = () => Promise.reject(new Error('this test does not use it'));
 
 /** Sends a body to the claim route of a server over this use case. */
 async function send(body: object, claimCoupon: HttpDependencies['claimCoupon']) {
   const refused: string[] = [];
-  const { app } = await createHttpServer(options, {
+  const { app } = await serverOver({
     claimCoupon,
-    newClaimId: () => 'new-claim-id',
     claimRefused: (code) => refused.push(code),
-    readCoupons: { read: unused, assertExists: unused, list: unused },
-    ...{ createCoupon: unused, changeCoupon: unused, addStock: unused },
-    changeClaim: unused,
-    readClaims: { find: unused, list: unused, listOfUser: unused, exportAll: unused },
-    readOperatorLog: unused,
-    lostHistory: { read: unused, accept: unused },
-    readWebhooks: { list: unused, read: unused, listDeliveries: unused },
-    ...{
-      createWebhook: unused,
-      deleteWebhook: unused,
-      enableWebhook: unused,
-      rotateWebhookSecret: unused,
-    },
-    ...{ redeliverEvents: unused, testWebhook: unused },
-    readSagas: { list: unused, read: unused },
-    ...{ retrySaga: unused, resolveSaga: unused },
-    checkHealth: unused,
-    healthFacts: { version: '1.2.3', database: 'external', anonymousAdmin: false },
-    metricsText: unused,
-    metricsType: 'text/plain',
-    callAnswered: () => undefined,
-    log: { error: () => undefined, info: () => undefined, warn: () => undefined },
   });
   try {
     const answer = await app.inject({ method: 'POST', url: '/api/coupons/claim', payload: body });

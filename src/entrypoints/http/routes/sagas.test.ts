@@ -86,6 +86,7 @@ const dependencies: HttpDependencies = {
   checkHealth: unused,
   healthFacts: { version: '1.2.3', database: 'external', anonymousAdmin: false },
   ...{ metricsText: unused, metricsType: 'text/plain', callAnswered: () => undefined },
+  ...{ claimsArrived: () => undefined },
   log: {
     error: () => undefined,
     warn: () => undefined,

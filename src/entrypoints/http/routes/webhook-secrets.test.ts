@@ -47,6 +47,7 @@ const dependencies: HttpDependencies = {
   metricsText: unused,
   metricsType: 'text/plain',
   callAnswered: () => undefined,
+  claimsArrived: () => undefined,
   log: { error: record, info: record, warn: record, debug: record },
 };
 

@@ -257,15 +257,23 @@ describe('the limit of streams', () => {
     await open();
   });
 
+  it('refuses a stream of an unknown coupon as such, also while none is free', async () => {
+    const { counts, open, openMany } = setup({ openMax: 1 });
+    await openMany(1);
+    await expect(open('no coupon')).rejects.toMatchObject({ code: 'coupon_not_found' });
+    expect(counts.state()).toMatchObject({ open: 1, refused: 0 });
+  });
+
   it('counts streams that are about to open, and none that has failed', async () => {
     const { counts, open, views } = setup({ openMax: 1 });
     await expect(open('no coupon')).rejects.toMatchObject({ code: 'coupon_not_found' });
     const answer = views.holdReads();
     const opening = open();
     await flushPromises();
-    await expect(open()).rejects.toMatchObject({ code: 'overloaded' });
+    const refused = expect(open()).rejects.toMatchObject({ code: 'overloaded' });
     answer(aStockView({ name: 'C', remainingAmount: 1 }));
     await opening;
+    await refused;
     expect([counts.state().open, views.watched]).toEqual([1, 1]);
   });
 

@@ -61,8 +61,10 @@ export class StockStreams {
    * the stock cannot be read or the service stops.
    */
   async open(request: StreamRequest): Promise<void> {
-    const { counts } = this.options;
+    const { counts, views } = this.options;
     const { couponName } = request;
+    // An unknown coupon is reported as such, since no later attempt can succeed. Coupons stay, so a view of any age shows one.
+    if (counts.isFull) await views.read(couponName, Number.POSITIVE_INFINITY);
     counts.enter();
     // Watched before the read, so that no view in between is missed.
     const channel = this.channelOf(couponName);

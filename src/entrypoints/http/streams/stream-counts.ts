@@ -30,9 +30,14 @@ export class StreamCounts {
     return this.count;
   }
 
+  /** Whether there is no place for one more. */
+  get isFull(): boolean {
+    return this.count >= this.max;
+  }
+
   /** Takes a place for one more stream. Throws `overloaded` where too many are open. */
   enter(): void {
-    if (this.count >= this.max) {
+    if (this.isFull) {
       this.totals.refused += 1;
       throw new AppError('overloaded', { detail: 'too many event streams are open' });
     }

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { FixedClock } from '../../../../test/support/fixed-clock.ts';
+import { AppError } from '../../../core/errors.ts';
 import type { TicketState } from '../../../core/tickets/read-ticket.ts';
 import type { TicketResult } from '../../../core/tickets/ticket.ts';
 import { StreamCounts } from './stream-counts.ts';
@@ -41,11 +42,17 @@ class Client extends EventEmitter {
 function setup({ openMax = 10 } = {}) {
   const clock = new FixedClock();
   const counts = new StreamCounts(openMax);
-  const ticket = { state: { state: 'accepted' } as TicketState, stops: 0 };
+  const ticket = {
+    ...{ state: { state: 'accepted' } as TicketState, stops: 0, isUnknown: false },
+  };
   let onFinal: (state: TicketResult) => void = () => undefined;
   const streams = new TicketStreams({
     ...{ counts, clock, random: () => 0.5 },
     tickets: {
+      async read() {
+        if (ticket.isUnknown) throw new AppError('ticket_not_found', { detail: 'no ticket' });
+        return ticket.state;
+      },
       async follow(_query, given) {
         onFinal = given;
         return { state: ticket.state, stop: () => (ticket.stops += 1) };
@@ -125,8 +132,11 @@ describe('a stream of a ticket', () => {
   });
 
   it('counts towards the limit of all event streams', async () => {
-    const { counts, open } = setup({ openMax: 1 });
+    const { counts, open, ticket } = setup({ openMax: 1 });
     counts.enter();
     await expect(open()).rejects.toMatchObject({ code: 'overloaded' });
+    ticket.isUnknown = true;
+    await expect(open()).rejects.toMatchObject({ code: 'ticket_not_found' });
+    expect(counts.state()).toMatchObject({ open: 1, refused: 1 });
   });
 });

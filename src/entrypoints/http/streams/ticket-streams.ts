@@ -11,7 +11,7 @@ import type { StreamCounts } from './stream-counts.ts';
 
 /** What the streams work with. */
 export type TicketStreamsOptions = {
-  tickets: Pick<ReadTickets, 'follow'>;
+  tickets: Pick<ReadTickets, 'follow' | 'read'>;
   counts: StreamCounts;
   clock: Clock;
   /** A random number from 0 up to 1. */
@@ -56,6 +56,8 @@ export class TicketStreams {
   async open(request: TicketStreamRequest): Promise<boolean> {
     const { counts, tickets } = this.options;
     const { lastEventId, query } = request;
+    // An unknown ticket is reported as such, since no later attempt can succeed.
+    if (counts.isFull) await tickets.read(query);
     counts.enter();
     let isOpen = false;
     try {
