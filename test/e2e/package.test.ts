@@ -135,6 +135,14 @@ describe('the package in an empty folder', () => {
         post('/api/coupons/claim', { user_id: userId, coupon_name: 'LAUNCH' });
       expect(await claim('ada')).toBe(200);
       expect(await claim('eve')).toBe(400);
+      // The program of the page about the client, which finds this coupon and this claim.
+      const page = join(folder, 'node_modules/firstcome/docs/client.md');
+      const [program = ''] = programsIn(await readFile(page, 'utf8'));
+      await writeFile(join(folder, 'client.mjs'), program.replace('http://127.0.0.1:8080', url));
+      expect(await run(process.execPath, ['client.mjs'])).toEqual({
+        code: 0,
+        output: 'yours already: number 1\n',
+      });
     } finally {
       service.signal('SIGTERM');
     }
