@@ -183,17 +183,19 @@ describe('a failed start', () => {
     [
       'postgres://ada:sesame@127.0.0.1:1/sale',
       '127.0.0.1:1/sale:\nfirstcome: connect ECONNREFUSED',
+      'Check that it runs and that DATABASE_URL names its host',
     ],
     // The two dots make the name invalid, so that no DNS server is involved.
     [
       'postgres://ada:sesame@no-such-host..invalid/sale',
       'no-such-host..invalid/sale:\nfirstcome: getaddrinfo',
+      'The name has no address: check the host in DATABASE_URL',
     ],
-  ])('reports that nothing answers at %s, without the password', async (url, message) => {
+  ])('reports that nothing answers at %s, without the password', async (url, message, advice) => {
     const { code, output } = await runToEnd({ DATABASE_URL: url, DATABASE_WAIT_MS: '0' });
     expect(code).toBe(1);
     expect(output).toContain(`firstcome: cannot use the database at ${message}`);
-    expect(output).toContain('firstcome: Check that it runs and that DATABASE_URL names its host');
+    expect(output).toContain(`firstcome: ${advice}`);
     expect(output).not.toContain('sesame');
   });
 

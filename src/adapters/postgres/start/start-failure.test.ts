@@ -86,7 +86,7 @@ describe('startFailure', () => {
     [coded('ECONNREFUSED'), / Check that it runs/],
     [coded('ENOTFOUND', 'getaddrinfo ENOTFOUND dp'), /The name has no address: check the host/],
     [coded('EAI_AGAIN'), /the DNS of this machine/],
-    [coded('ENETUNREACH'), /no way to the host: check its network/],
+    [coded('ENETUNREACH'), /no route to the host: check its network/],
     [new AggregateError([coded('EHOSTUNREACH'), coded('ENETUNREACH')]), /check its network/],
     [noPrimary(coded('25006'), coded('ECONNREFUSED')), /^(?!.*network).*one of these servers is a/],
     [noPrimary(coded('25006'), coded('ENOTFOUND')), /check the host .* one of these servers is a/],

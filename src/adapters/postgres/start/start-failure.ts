@@ -96,14 +96,14 @@ function adviceOn(error: unknown): string {
   }
   return (
     adviceOnRefusal[code] ??
-    adviceOnWay[code] ??
+    adviceOnRoute[code] ??
     'Check that it runs and that DATABASE_URL names its host, port, user, password and database.'
   );
 }
 
 /** None of several servers can be used yet. */
 function adviceOnServers(reasons: readonly unknown[]): string {
-  const ways = new Set(reasons.flatMap((reason) => adviceOnWay[codeOf(reason)] ?? []));
+  const ways = new Set(reasons.flatMap((reason) => adviceOnRoute[codeOf(reason)] ?? []));
   const rest = reasons.some((reason) => codeOf(reason) === readOnly)
     ? 'Check that one of these servers is a primary. DATABASE_URL must name every server that can become it.'
     : 'Check that the primary runs, and that DATABASE_URL names every server that can become it.';
@@ -118,13 +118,13 @@ function codeOf(error: unknown): string {
 
 const unknownName =
   'The name has no address: check the host in DATABASE_URL, and the DNS of this machine.';
-const noWay =
-  'This machine has no way to the host: check its network, and the host in DATABASE_URL.';
+const noRoute =
+  'This machine has no route to the host: check its network, and the host in DATABASE_URL.';
 
 // No server was reached.
-const adviceOnWay: Record<string, string> = {
+const adviceOnRoute: Record<string, string> = {
   ...{ ENOTFOUND: unknownName, EAI_AGAIN: unknownName },
-  ...{ ENETUNREACH: noWay, ENETDOWN: noWay, EHOSTUNREACH: noWay, EHOSTDOWN: noWay },
+  ...{ ENETUNREACH: noRoute, ENETDOWN: noRoute, EHOSTUNREACH: noRoute, EHOSTDOWN: noRoute },
 };
 
 // The server runs and has answered, so only what it refuses needs a correction.
