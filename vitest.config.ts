@@ -103,6 +103,7 @@ const versionTests = [
 
 // Slow and seldom affected by a change. `scripts/long-suites.ts` says by which.
 const longDatabaseTests = [
+  'test/integration/commit-unknown-errors.test.ts',
   'test/integration/failover.test.ts',
   'test/integration/several-servers.test.ts',
   'test/integration/lost-history.test.ts',
@@ -117,6 +118,7 @@ const longE2eTests = [
   'test/e2e/bundled-postgres-*.test.ts',
   'test/e2e/container-image.test.ts',
   'test/e2e/copy.test.ts',
+  'test/e2e/traces.test.ts',
 ];
 
 // The same tests with more cases in `npm run test:long`.

@@ -22,6 +22,10 @@ const suites: Record<string, RegExp> = {
     /^src\/(?:adapters\/(?:redis|rabbitmq)\/|core\/tickets\/|app\/(?:shared-by-nodes|claim-queue|open-tickets|tickets)\.ts$)/,
   'test/rabbitmq/outages.test.ts':
     /^src\/(?:adapters\/rabbitmq\/|config\/amqp-url\.ts$|core\/outage\.ts$)/,
+  'test/e2e/traces.test.ts':
+    /^src\/(?:adapters\/opentelemetry\/|app\/tracing\.ts$|entrypoints\/http\/requests\/trace-requests\.ts$)/,
+  'test/integration/commit-unknown-errors.test.ts':
+    /^src\/(?:adapters\/postgres\/(?:connections|errors)\/|core\/claims\/in-doubt\.ts$)/,
   'test/integration/several-servers.test.ts':
     /^src\/(?:adapters\/postgres\/(?:connections|start)\/|core\/connection-)/,
   'test/patroni/':
