@@ -40,6 +40,13 @@ it('every command of the page on claims answers as the page says', async () => {
     { position: 1, state: 'released', reason: 'payment failed' },
     { position: 2, state: 'confirmed' },
     { position: 2, state: 'redeemed' },
+    {
+      results: [
+        { code: 'already_claimed', claim: { position: 2 } },
+        { code: 'sold_out' },
+        { code: 'invalid_request' },
+      ],
+    },
     { claims: [{ position: 1, state: 'released' }] },
     { claims: [{ position: 2 }] },
     { claims: [{ position: 1 }, { position: 2 }] },

@@ -65,11 +65,12 @@ const readiness = async () => (await crowd.send(app.url, { path: '/readyz' })).s
 async function expectMaintenance(): Promise<void> {
   expect(await answersOf(calls.writes, coupon)).toEqual(allAnswer(calls.writes, unavailable));
   expect(await answersOf(calls.reads, coupon)).toEqual(allAnswer(calls.reads, 'served'));
-  expect(await readiness()).toBe(503);
+  // A probe asks the server at most once a second.
+  await waitFor('not ready', async () => (await readiness()) === 503);
 }
 
 async function expectService(): Promise<void> {
-  expect(await readiness()).toBe(200);
+  await waitFor('ready', async () => (await readiness()) === 200);
   // After a rejected connection the pool for batches opens no other for a moment.
   await waitFor(
     'a decided claim',
