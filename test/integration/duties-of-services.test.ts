@@ -60,9 +60,12 @@ describe('two services on one database', () => {
       await waitFor('holders', async () => (await duties(app))?.every(({ node }) => node));
       expect(await duties(app)).toEqual(shown);
     }
-    await waitFor('a round of the first', async () => {
-      return (await series(first, 'firstcome_stock_units')).length >= 2;
-    });
+    const hasRound = async () => (await series(first, 'firstcome_stock_units')).length >= 2;
+    const ended = await waitFor('a round of the first', async () =>
+      (await hasRound()) ? 'round' : !(await runs(first, 'stock_check')) && 'lease',
+    );
+    // Both services share this process, so a machine that stalls may let the lease of the first one expire.
+    if (ended === 'lease') missed('the first service keeps the duty');
     // What it shows of a duty that it does not run would be old.
     for (const name of ['stock_difference', 'stock_check_age', 'stock_units', 'holds_overdue']) {
       expect(await series(first, `firstcome_${name}`)).not.toEqual([]);
