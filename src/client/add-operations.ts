@@ -70,5 +70,6 @@ export function addOperations(
       );
   };
   methods.streamStock = follow(streams.streamStock, () => false);
+  methods.streamOutcomes = follow(streams.streamOutcomes, () => false);
   methods.streamTicket = follow(streams.streamTicket, (data) => Object(data).state !== 'accepted');
 }

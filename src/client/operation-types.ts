@@ -60,6 +60,33 @@ export interface Operations {
     options?: CallOptions,
   ): AsyncIterableIterator<StockEvent>;
 
+  /** Reads what an operator watches of a coupon: its stock, its claims by state, and how long claims take. */
+  readOverview(
+    args: api.ReadOverviewArguments,
+    options?: CallOptions,
+  ): Promise<ReadResult<api.Overview>>;
+
+  /** Reads the outcomes of the claims of a coupon in the last minutes, second by second. */
+  readOutcomeHistory(
+    args: api.ReadOutcomeHistoryArguments,
+    options?: CallOptions,
+  ): Promise<ReadResult<api.OutcomeHistory>>;
+
+  /**
+   * Iterates over the outcomes of the claims of a coupon, second by second. A second may come again with later counts, which
+   * replace the earlier ones. Connects again when the stream breaks.
+   */
+  streamOutcomes(
+    args: api.StreamOutcomesArguments,
+    options?: CallOptions,
+  ): AsyncIterableIterator<api.OutcomeSecond>;
+
+  /** Checks whether stock, claims and ledger of a coupon agree. It changes nothing. */
+  checkCoupon(
+    args: api.CheckCouponArguments,
+    options?: CallOptions,
+  ): Promise<WriteResult<api.CheckedCoupon>>;
+
   /** Reads a page of the claims of a coupon, in order of position. */
   listClaims(
     args: Omit<api.ListClaimsArguments, 'for'>,
@@ -245,6 +272,27 @@ export interface Operations {
     args?: Omit<api.ListOperatorLogArguments, 'cursor'>,
     options?: CallOptions,
   ): AsyncIterableIterator<api.OperatorLogEntry>;
+
+  /** Reads the changes of a claim, what webhooks got of it, and the steps of its saga, in order. */
+  readTimeline(
+    args: api.ReadTimelineArguments,
+    options?: CallOptions,
+  ): Promise<ReadResult<api.Timeline>>;
+
+  /** Starts a session that stands for a key of operators. Only a page of the service itself can use its cookie. */
+  createConsoleSession(
+    args: api.CreateConsoleSessionArguments,
+    options?: CallOptions,
+  ): Promise<WriteResult<undefined>>;
+
+  /** Reads who the session of this page stands for, and when it ends. */
+  readConsoleSession(
+    args?: NoArguments,
+    options?: CallOptions,
+  ): Promise<ReadResult<api.ConsoleSession>>;
+
+  /** Ends the session of this page. */
+  deleteConsoleSession(args?: NoArguments, options?: CallOptions): Promise<WriteResult<undefined>>;
 
   /** Reads what the database lacks of acknowledged claims. */
   readLostHistory(args?: NoArguments, options?: CallOptions): Promise<ReadResult<api.LostHistory>>;
