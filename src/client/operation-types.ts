@@ -2,6 +2,7 @@
 import type * as api from './api-types.ts';
 import type { CallOptions, KeyedOptions } from './options.ts';
 import type { ReadResult, WriteResult } from './results.ts';
+import type { WatchOperations } from './watch-operation-types.ts';
 
 /** An operation takes no arguments. */
 export type NoArguments = Record<string, never>;
@@ -20,7 +21,7 @@ export type StockEvent = {
  * the response. A call resolves with a result, and rejects only when its signal aborts, for wrong options, and where
  * something else than a firstcome service answers. An iterator also throws a `FirstcomeError` where the service refuses.
  */
-export interface Operations {
+export interface Operations extends WatchOperations {
   /**
    * Creates a coupon. A lost request is sent again only if it cannot have reached the service. Otherwise the outcome is
    * `unknown`, and `readCoupon` shows whether the coupon exists.
@@ -59,33 +60,6 @@ export interface Operations {
     args: api.ReadCouponArguments,
     options?: CallOptions,
   ): AsyncIterableIterator<StockEvent>;
-
-  /** Reads what an operator watches of a coupon: its stock, its claims by state, and how long claims take. */
-  readOverview(
-    args: api.ReadOverviewArguments,
-    options?: CallOptions,
-  ): Promise<ReadResult<api.Overview>>;
-
-  /** Reads the outcomes of the claims of a coupon in the last minutes, second by second. */
-  readOutcomeHistory(
-    args: api.ReadOutcomeHistoryArguments,
-    options?: CallOptions,
-  ): Promise<ReadResult<api.OutcomeHistory>>;
-
-  /**
-   * Iterates over the outcomes of the claims of a coupon, second by second. A second may come again with later counts, which
-   * replace the earlier ones. Connects again when the stream breaks.
-   */
-  streamOutcomes(
-    args: api.StreamOutcomesArguments,
-    options?: CallOptions,
-  ): AsyncIterableIterator<api.OutcomeSecond>;
-
-  /** Checks whether stock, claims and ledger of a coupon agree. It changes nothing. */
-  checkCoupon(
-    args: api.CheckCouponArguments,
-    options?: CallOptions,
-  ): Promise<WriteResult<api.CheckedCoupon>>;
 
   /** Reads a page of the claims of a coupon, in order of position. */
   listClaims(
@@ -272,12 +246,6 @@ export interface Operations {
     args?: Omit<api.ListOperatorLogArguments, 'cursor'>,
     options?: CallOptions,
   ): AsyncIterableIterator<api.OperatorLogEntry>;
-
-  /** Reads the changes of a claim, what webhooks got of it, and the steps of its saga, in order. */
-  readTimeline(
-    args: api.ReadTimelineArguments,
-    options?: CallOptions,
-  ): Promise<ReadResult<api.Timeline>>;
 
   /** Starts a session that stands for a key of operators. Only a page of the service itself can use its cookie. */
   createConsoleSession(
