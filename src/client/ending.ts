@@ -52,7 +52,7 @@ function isTemporary(status: number): boolean {
   return status === 408 || status === 429 || (status >= 502 && status <= 504);
 }
 
-// Such an error also says that no earlier attempt took effect: it was decided after the look for one. Others, such as
+// Such an error also says that no earlier attempt took effect: the service searches for one before it decides. Others, such as
 // `unauthorized`, are about the last attempt alone.
 function isDecision(status: number, { code }: AnyProblem): boolean {
   if (status === 404) return code !== 'route_not_found';

@@ -54,8 +54,8 @@ export class HistoryGuard {
   private current: string | undefined;
   /** The check of a server that other new connections to it wait for. */
   private checking: { server: string; done: Promise<void> } | undefined;
-  /** The copy that was looked at last, and how many batches had been acknowledged then. */
-  private lookedAtCopy = '';
+  /** The copy that was checked last, and how many batches had been acknowledged then. */
+  private checkedCopy = '';
   private checkUntilMs = Number.NEGATIVE_INFINITY;
   private isSharedMissed = false;
   /** How many checks have begun, and which of them is the latest that has ended. */
@@ -110,14 +110,14 @@ export class HistoryGuard {
    * that starts on it finds the loss there, also when this process has ended. Rejects when the connection fails.
    */
   async checkCopy(server: string, connection: HistoryConnection): Promise<void> {
-    const looked = `${server} ${this.batches.count}`;
-    if (this.lookedAtCopy === looked) return;
+    const checked = `${server} ${this.batches.count}`;
+    if (this.checkedCopy === checked) return;
     const { missing } = await connection.check(await this.acknowledged());
     if (missing.length > 0) {
       await connection.record(missing);
       this.options.log.error({ server, ...summaryOfLoss(missing) }, copyText);
     }
-    this.lookedAtCopy = looked;
+    this.checkedCopy = checked;
   }
 
   private isCheckDue(): boolean {

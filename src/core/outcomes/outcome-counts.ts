@@ -34,8 +34,8 @@ type Slot = { outcomes: Uint32Array; times: Uint32Array; isCounted: boolean };
 
 /**
  * Counts the answers to claims, by coupon and outcome, between two calls of `take`. On the path of a claim it looks up the
- * slot of the coupon and adds to two numbers. There are slots for a limited number of coupons. Claims that name whatever they
- * like get no more than half of them, unless their coupon exists.
+ * slot of the coupon and adds to two numbers. There are slots for a limited number of coupons. Claims whose
+ * coupon may not exist get no more than half of them.
  */
 export class OutcomeCounts {
   private readonly couponsMax: number;

@@ -25,7 +25,7 @@ export type Circumstances = {
   hasParticipant(name: string): boolean;
 };
 
-// A saga that this process cannot advance is looked at again after this time, by any process.
+// A saga that this process cannot advance is checked again after this time, by any process.
 const otherProcessMs = 5_000;
 
 /**

@@ -29,7 +29,7 @@ export const consoleSessionRoute: Route = (app, { access, consoleLogin, log }) =
   const transportOf = transportBy(trustedProxies);
   const sendLimited = fixedProblem('rate_limited', 'too many logins from this address');
 
-  /** Counts an attempt before its key is looked at. Returns false where it is refused. */
+  /** Counts an attempt before its key is checked. Returns false where it is refused. */
   const takeAttempt = async (request: FastifyRequest, reply: FastifyReply) => {
     const { allowed, resetSeconds } = await limit.take(addressOf(request.raw));
     if (allowed === 0) sendLimited(reply, resetSeconds);

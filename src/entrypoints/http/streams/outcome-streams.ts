@@ -35,7 +35,7 @@ const retryMsMax = 5_000;
 // Seconds are read as soon after their end as they are complete.
 const secondMs = 1_000;
 const afterSecondMs = 200;
-// How often the right to follow a stream is looked at again.
+// How often the right to follow a stream is checked again.
 const allowedEveryMs = 60_000;
 
 type Follower = { isAllowed(): Promise<boolean>; checkAtMs: number };
