@@ -4,6 +4,7 @@ import type { Claim } from '../../client.ts';
 import { service } from '../service.ts';
 import { useMayOperate } from '../session/session.tsx';
 import { Dialog } from '../ui/dialog.tsx';
+import { Facts } from '../ui/facts.tsx';
 import { Field, fieldError } from '../ui/field.tsx';
 import { formatCount } from '../ui/format.ts';
 import { Moment, Text } from '../ui/text.tsx';
@@ -52,7 +53,7 @@ export function UndoClaim({
       onClose={() => onDone()}
       {...{ write }}
     >
-      <Facts claim={claim} />
+      <Facts of={factsOf(claim)} />
       <p>{undoEffect(claim)}</p>
       {!mayOperate && <p class="note">You are logged in as a viewer. This needs the admin key.</p>}
       <Field
@@ -81,26 +82,14 @@ export function UndoClaim({
   );
 }
 
-function Facts({ claim }: { claim: Claim }) {
-  return (
-    <dl class="facts">
-      <dt>User</dt>
-      <dd>
-        <Text of={claim.user_id} />
-      </dd>
-      <dt>Position</dt>
-      <dd>{formatCount(claim.position)}</dd>
-      <dt>State</dt>
-      <dd>
-        {claim.state}
-        {claim.saga_state !== undefined && `, its saga is ${claim.saga_state}`}
-      </dd>
-      <dt>Claimed at</dt>
-      <dd>
-        <Moment at={claim.claimed_at} />
-      </dd>
-    </dl>
-  );
+function factsOf(claim: Claim): Parameters<typeof Facts>[0]['of'] {
+  const { user_id, position, state, saga_state, claimed_at } = claim;
+  return [
+    ['User', <Text of={user_id} />],
+    ['Position', formatCount(position)],
+    ['State', saga_state === undefined ? state : `${state}, its saga is ${saga_state}`],
+    ['Claimed at', <Moment at={claimed_at} />],
+  ];
 }
 
 function Undone({
@@ -119,7 +108,7 @@ function Undone({
       onClose={() => onDone(claim)}
     >
       <div class="stack" role="status">
-        <Facts claim={claim} />
+        <Facts of={factsOf(claim)} />
         <p>
           {isStarted
             ? 'The saga was asked to undo its steps. The claim is released when they are undone.'
