@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { Text } from '../ui/text.tsx';
+import { useSale } from '../live/use-sale.ts';
+import { SaleHeader } from './sale-header.tsx';
+import { SaleNumbers } from './sale-numbers.tsx';
 
 /** One sale, live. */
 export function SaleView({ name }: { name: string }) {
+  const sale = useSale(name);
   return (
-    <h1>
-      <Text of={name} />
-    </h1>
+    <div class="stack">
+      <SaleHeader sale={sale} />
+      <SaleNumbers sale={sale} />
+    </div>
   );
 }
