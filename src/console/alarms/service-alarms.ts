@@ -27,6 +27,7 @@ export type WebhookFacts = { webhook: Webhook; deliveries: readonly Delivery[] }
 /** Limits of the alerts FirstcomeEventsUndelivered. */
 export const [undeliveredSecondsMax, relayLagSecondsMax] = [600, 60];
 
+/** The alarms that follow from these facts, and what is not known. */
 export function serviceAlarmsOf(facts: ServiceFacts): AlarmSet {
   const { health, highestDurability, metrics, webhooks, deadLetters } = facts;
   const set = joinAlarms([
