@@ -58,6 +58,8 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/client.ts': "export { a } from './client/a.ts';\nimport './core/a.ts';",
       'src/client/a.ts':
         "import './b.ts';\nimport 'node:crypto';\nimport 'pg';\nimport '../client.ts';",
+      'src/figures/a.ts':
+        "import './b.ts';\nimport '../client.ts';\nimport '../core/a.ts';\nimport 'node:fs';",
       'src/elsewhere/a.ts': '',
       'scripts/a.ts': "import '../src/config.ts';",
     },
@@ -79,6 +81,8 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/client/a.ts:2: may not import node:crypto',
       'src/client/a.ts:3: may not import pg',
       'src/client/a.ts:4: may not import ../client.ts',
+      'src/figures/a.ts:3: may not import ../core/a.ts',
+      'src/figures/a.ts:4: may not import node:fs',
       'src/elsewhere/a.ts:1: lies in no part',
     ],
   },

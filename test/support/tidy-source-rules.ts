@@ -26,6 +26,7 @@ const zones: Zone[] = [
   { path: /^src\/(?:app[./]|library\.ts$)/, relative: /^src\//, ...any },
   { path: /^src\/config[./]/, relative: /^src\/(?:config[./]|core\/)/, ...any },
   { path: /^src\/client[./]/, relative: /^src\/client\//, ...none },
+  { path: /^src\/figures\//, relative: /^src\/(?:figures\/|client\.ts$)/, ...none },
   { path: /^src\/proof\//, relative: /^src\/proof\//, ...any },
 ];
 const zonesByFolder = /^src\/(?:adapters|entrypoints)\/[^/]+\//;
