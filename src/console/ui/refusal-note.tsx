@@ -2,10 +2,21 @@
 import type { Refusal } from '../../client.ts';
 import { Text } from './text.tsx';
 
-/** Says why the service refused a call, beside what it was for. Shows nothing without a refusal. */
-export function RefusalNote({ refusal }: { refusal: Refusal | undefined }) {
+/**
+ * Says why the service refused a call, beside what it was for. Shows nothing without a refusal, nor where all of its errors
+ * stand beside their fields already: those in `placed`.
+ */
+export function RefusalNote({
+  refusal,
+  placed = [],
+}: {
+  refusal: Refusal | undefined;
+  placed?: readonly string[];
+}) {
   if (refusal === undefined) return null;
   const { title, detail, errors } = refusal.problem;
+  const others = errors?.filter(({ field }) => !placed.includes(field));
+  if (errors !== undefined && errors.length > 0 && others?.length === 0) return null;
   return (
     <div class="note error" role="alert">
       <strong>
@@ -17,9 +28,9 @@ export function RefusalNote({ refusal }: { refusal: Refusal | undefined }) {
           <Text of={detail} />
         </>
       )}
-      {errors !== undefined && (
+      {others !== undefined && others.length > 0 && (
         <ul>
-          {errors.map(({ field, message }) => (
+          {others.map(({ field, message }) => (
             <li key={field}>
               <code>{field}</code> <Text of={message} />
             </li>
