@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { SaleActions } from '../actions/sale-actions.tsx';
+import { SaleAlarms } from '../alarms/sale-alarms.tsx';
+import { SaleCharts } from '../charts/sale-charts.tsx';
 import { useSale } from '../live/use-sale.ts';
 import { SaleHeader } from './sale-header.tsx';
 import { SaleNumbers } from './sale-numbers.tsx';
@@ -10,8 +12,10 @@ export function SaleView({ name }: { name: string }) {
   return (
     <div class="stack">
       <SaleHeader sale={sale} />
+      <SaleAlarms sale={sale} />
       <SaleNumbers sale={sale} />
       <SaleActions sale={sale} />
+      <SaleCharts sale={sale} />
     </div>
   );
 }
