@@ -26,6 +26,11 @@ export type Plot = {
 const heightPx = 190;
 const fontPx = 12;
 
+/** Between two lines of an axis of counts: 1, 2, 5, 10, 20, … */
+const wholeSteps = Array.from({ length: 10 }, (_, power) =>
+  [1, 2, 5].map((step) => step * 10 ** power),
+).flat();
+
 /** Marks of a chart are filled with these. */
 export const markFills: Record<'unknown' | 'incomplete', Fill> = {
   unknown: { colour: '--chart-no-data', pattern: 'rising' },
@@ -132,7 +137,7 @@ function optionsOf(look: PlotLook, drawing: Drawing): uPlot.Options {
         ...{ ...axis, size: 56, space: 32 },
         ...(look.isLogarithmic
           ? { splits: (_plot, _axis, from, to) => powersOfTen(from, to) }
-          : {}),
+          : { incrs: wholeSteps }),
         values: (_plot, splits) =>
           splits.map((value) => (value == null ? null : look.formatValue(value))),
       },
