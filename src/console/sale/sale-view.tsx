@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useSale } from '../live/use-sale.ts';
+import { CheckPanel } from './parts/check-panel.tsx';
+import { ClaimSearch } from './parts/claim-search.tsx';
+import { SaleExports } from './parts/sale-exports.tsx';
 import { SaleHeader } from './sale-header.tsx';
 import { SaleNumbers } from './sale-numbers.tsx';
 
@@ -10,6 +13,9 @@ export function SaleView({ name }: { name: string }) {
     <div class="stack">
       <SaleHeader sale={sale} />
       <SaleNumbers sale={sale} />
+      <ClaimSearch name={name} />
+      <CheckPanel name={name} />
+      <SaleExports name={name} />
     </div>
   );
 }
