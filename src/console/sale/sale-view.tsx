@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { SaleActions } from '../actions/sale-actions.tsx';
 import { useSale } from '../live/use-sale.ts';
 import { CheckPanel } from './parts/check-panel.tsx';
 import { ClaimSearch } from './parts/claim-search.tsx';
@@ -13,6 +14,7 @@ export function SaleView({ name }: { name: string }) {
     <div class="stack">
       <SaleHeader sale={sale} />
       <SaleNumbers sale={sale} />
+      <SaleActions sale={sale} />
       <ClaimSearch name={name} />
       <CheckPanel name={name} />
       <SaleExports name={name} />
