@@ -3,6 +3,7 @@
 import type { TestProject } from 'vitest/node';
 import { adminKey, claimKey, viewerKey } from './access-keys.ts';
 import { hasChromium, startChromiumServer } from './chromium-program.ts';
+import { freePort } from './free-port.ts';
 import { endServiceProcesses, patience, startServiceProcess } from './service-process.ts';
 import { createTestDatabase } from './test-database.ts';
 
@@ -19,6 +20,8 @@ export type SharedConsole = {
   databaseUrl: string;
   /** The address of the browser for `chromium.connect`. */
   browser: string;
+  /** Origins of other pages on this machine, on which nothing listens yet: one in `CORS_ORIGINS`, and one that is not. */
+  otherOrigins: Record<'invited' | 'unknown', string>;
   /** The cookies of a session by role, as `name=value`. */
   cookies: Record<'operator' | 'viewer', string>;
 };
@@ -37,8 +40,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     return async () => undefined;
   }
   const database = await createTestDatabase(project.getProvidedContext().postgresUrl);
+  const [invited, unknown] = [await otherOrigin(), await otherOrigin()];
   const service = await startServiceProcess({
-    ...{ ...patience, ...consoleKeys, DATABASE_URL: database.url },
+    ...{ ...patience, ...consoleKeys, DATABASE_URL: database.url, CORS_ORIGINS: invited },
   });
   const browser = await startChromiumServer();
   const [operator, viewer] = [
@@ -47,6 +51,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   ];
   project.provide('sharedConsole', {
     ...{ url: service.url, databaseUrl: database.url, browser: browser.wsEndpoint() },
+    otherOrigins: { invited, unknown },
     cookies: { operator, viewer },
   });
   return async () => {
@@ -55,6 +60,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await database.drop();
   };
 }
+
+const otherOrigin = async () => `http://127.0.0.1:${await freePort()}`;
 
 /** Opens a session with a key. Returns its cookie as `name=value`. */
 export async function logIn(serviceUrl: string, key: string): Promise<string> {
