@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ComponentChild } from 'preact';
+import { CreateSale } from './actions/create-sale.tsx';
 import { SaleList } from './list/sale-list.tsx';
 import { Operations } from './operations/operations.tsx';
 import { PageHeader } from './page-header.tsx';
@@ -13,6 +14,7 @@ import { SessionGate } from './session/session.tsx';
 /** The views by their paths. Those of operations have a path below theirs. */
 const views: Record<string, (route: Route) => ComponentChild> = {
   '': ({ query }) => <SaleList query={query} />,
+  create: () => <CreateSale />,
   sale: ({ query }) => <SaleView key={query.get('name')} name={query.get('name') ?? ''} />,
   claims: ({ query }) => <UserClaims query={query} />,
   claim: ({ query }) => <ClaimView query={query} />,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { SaleActions } from '../actions/sale-actions.tsx';
 import { useSale } from '../live/use-sale.ts';
 import { SaleHeader } from './sale-header.tsx';
 import { SaleNumbers } from './sale-numbers.tsx';
@@ -10,6 +11,7 @@ export function SaleView({ name }: { name: string }) {
     <div class="stack">
       <SaleHeader sale={sale} />
       <SaleNumbers sale={sale} />
+      <SaleActions sale={sale} />
     </div>
   );
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 const tones: Record<string, 'good' | 'warning' | 'bad'> = {
+  // Sales.
+  open: 'good',
+  paused: 'warning',
   // Claims, sagas and their steps.
   confirmed: 'good',
   redeemed: 'good',
