@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { SaleActions } from '../actions/sale-actions.tsx';
 import { useSale } from '../live/use-sale.ts';
+import { CheckPanel } from './parts/check-panel.tsx';
+import { ClaimSearch } from './parts/claim-search.tsx';
+import { SaleExports } from './parts/sale-exports.tsx';
 import { SaleHeader } from './sale-header.tsx';
 import { SaleNumbers } from './sale-numbers.tsx';
 
@@ -12,6 +15,9 @@ export function SaleView({ name }: { name: string }) {
       <SaleHeader sale={sale} />
       <SaleNumbers sale={sale} />
       <SaleActions sale={sale} />
+      <ClaimSearch name={name} />
+      <CheckPanel name={name} />
+      <SaleExports name={name} />
     </div>
   );
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Refusal } from '../../client.ts';
 import { service } from '../service.ts';
+import { Identifier } from '../ui/identifier.tsx';
 import { RefusalNote } from '../ui/refusal-note.tsx';
 import { useRead } from '../ui/use-read.ts';
-import { ClaimFacts, Identifier } from './claim-facts.tsx';
+import { ClaimFacts } from './claim-facts.tsx';
 import { SaleLink } from './claim-links.tsx';
 import './search.css';
 import { TimelineList } from './timeline-list.tsx';
