@@ -3,6 +3,9 @@ import { SaleActions } from '../actions/sale-actions.tsx';
 import { SaleAlarms } from '../alarms/sale-alarms.tsx';
 import { SaleCharts } from '../charts/sale-charts.tsx';
 import { useSale } from '../live/use-sale.ts';
+import { CheckPanel } from './parts/check-panel.tsx';
+import { ClaimSearch } from './parts/claim-search.tsx';
+import { SaleExports } from './parts/sale-exports.tsx';
 import { SaleHeader } from './sale-header.tsx';
 import { SaleNumbers } from './sale-numbers.tsx';
 
@@ -16,6 +19,9 @@ export function SaleView({ name }: { name: string }) {
       <SaleNumbers sale={sale} />
       <SaleActions sale={sale} />
       <SaleCharts sale={sale} />
+      <ClaimSearch name={name} />
+      <CheckPanel name={name} />
+      <SaleExports name={name} />
     </div>
   );
 }
