@@ -192,6 +192,9 @@ export default defineConfig({
           env: { KILL_ROUNDS: '1' },
         },
       },
+      onPostgres('browser', ['test/browser/**/*.test.ts'], {
+        globalSetup: ['test/support/console-setup.ts'],
+      }),
       {
         test: {
           ...faults('faults', { FAULT_RUNS: 'always' }),

@@ -26,6 +26,7 @@ import { requestIds } from './requests/request-ids.ts';
 import { answerUnknownRoutes } from './requests/unknown-route.ts';
 import type { HttpDependencies, ServerParts } from './route.ts';
 import { monitoringRoutes, routes } from './routes.ts';
+import { serializerCompiler } from './schemas/serialization.ts';
 import { sharedSchemas } from './schemas/shared.ts';
 import { validatorCompiler } from './schemas/validation.ts';
 import { startStreamWith } from './streams/start-stream.ts';
@@ -98,7 +99,8 @@ export async function createHttpServer(
 
   await hooks.addTo(app);
   readJsonBodies(app);
-  app.setValidatorCompiler(validatorCompiler());
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
   for (const schema of sharedSchemas) app.addSchema(schema);
   app.setErrorHandler<FastifyError>(errorHandler(log));
   app.addHook('onClose', async () => clients.connections.end());

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { Dialog } from '../ui/dialog.tsx';
+import { RefusalNote } from '../ui/refusal-note.tsx';
+import { DoubtNote } from './doubt-note.tsx';
+import type { Write } from './use-write.ts';
+
+/** A dialog that sends one change. It stays until the outcome is known, and keeps what was typed when the change is refused. */
+export function WriteDialog<Value>({
+  title,
+  write,
+  submitLabel,
+  isDanger = false,
+  isIncomplete = false,
+  placed,
+  doubt,
+  onSubmit,
+  onClose,
+  children,
+}: {
+  title: string;
+  write: Write<Value>;
+  /** Names the action, with its number: "Add 200 units". */
+  submitLabel: string;
+  isDanger?: boolean;
+  /** The fields do not say yet what to send. */
+  isIncomplete?: boolean;
+  /** The fields whose errors stand beside them. */
+  placed?: readonly string[];
+  /** What may be true after a lost answer. */
+  doubt: string;
+  onSubmit: () => void;
+  onClose: () => void;
+  children: ComponentChildren;
+}) {
+  const { state } = write;
+  const isSending = state.step === 'sending';
+  const isOpen = state.step === 'unknown' || (isSending && state.doubt !== undefined);
+  const form = useRef<HTMLFormElement>(null);
+  useFocusAfter(state.step, form);
+  return (
+    <Dialog title={title} isLocked={isSending || isOpen} onClose={onClose}>
+      <form
+        ref={form}
+        class="stack write"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!isSending && !isOpen && !isIncomplete) onSubmit();
+        }}
+      >
+        <fieldset class="plain stack" disabled={isSending || isOpen}>
+          {children}
+        </fieldset>
+        <RefusalNote
+          refusal={state.step === 'refused' ? state.refusal : undefined}
+          {...(placed && { placed })}
+        />
+        {isOpen && <DoubtNote write={write} doubt={doubt} />}
+        <div class="row buttons">
+          {!isOpen && (
+            <button
+              type="submit"
+              class={isDanger ? 'danger' : 'primary'}
+              disabled={isSending || isIncomplete}
+            >
+              {isSending ? 'Sending …' : submitLabel}
+            </button>
+          )}
+          <button type="button" disabled={isSending} onClick={onClose}>
+            {isOpen ? 'Close without an answer' : 'Cancel'}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+/** Puts the focus where it is needed: to what is wrong, back to where it was, or to the question after a lost answer. */
+function useFocusAfter(step: string, form: { current: HTMLFormElement | null }): void {
+  const before = useRef<Element | null>(null);
+  if (step !== 'sending' && document.activeElement !== document.body) {
+    before.current = document.activeElement;
+  }
+  useEffect(() => {
+    if (step === 'refused') {
+      const wrong = form.current?.querySelector<HTMLElement>('[aria-invalid="true"]');
+      (wrong ?? (before.current as HTMLElement | null))?.focus();
+    } else if (step === 'unknown') {
+      form.current?.querySelector<HTMLElement>('.doubt button')?.focus();
+    }
+  }, [step, form]);
+}
