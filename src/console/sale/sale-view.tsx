@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { SaleActions } from '../actions/sale-actions.tsx';
+import { SaleAlarms } from '../alarms/sale-alarms.tsx';
 import { SaleCharts } from '../charts/sale-charts.tsx';
 import { useSale } from '../live/use-sale.ts';
 import { Link } from '../routing/link.tsx';
@@ -21,6 +22,7 @@ export function SaleView({ name }: { name: string }) {
   return (
     <div class="sale-view">
       <SaleHeader sale={sale} />
+      <SaleAlarms sale={sale} />
       <SaleNumbers sale={sale} />
       <SaleActions sale={sale} />
       <SaleCharts sale={sale} />
