@@ -64,7 +64,7 @@ function Times({ sale }: { sale: Sale }) {
   return (
     <dl class="sale-times">
       {coupon !== undefined && (
-        <div>
+        <div class={next === undefined ? '' : 'next'}>
           <dt>{next?.word ?? 'Closes'}</dt>
           <dd>
             {next === undefined ? (
@@ -78,15 +78,15 @@ function Times({ sale }: { sale: Sale }) {
         </div>
       )}
       <div>
-        <dt>Clock of the service</dt>
-        <dd class="number">
-          <Moment at={nowMs} />
-        </dd>
-      </div>
-      <div>
         <dt>Data</dt>
         <dd>
           <Age sale={sale} />
+        </dd>
+      </div>
+      <div class="clock">
+        <dt>Clock of the service</dt>
+        <dd class="number">
+          <Moment at={nowMs} />
         </dd>
       </div>
     </dl>

@@ -4,7 +4,7 @@ import { useId } from 'preact/hooks';
 import type { Overview } from '../../client.ts';
 import type { Sale } from '../live/sale-data.ts';
 import { formatCount, formatDuration, formatMilliseconds, formatRate } from '../ui/format.ts';
-import { type SaleRates, saleRates, timeToSoldOutMs } from './sale-rates.ts';
+import { saleRates, timeToSoldOutMs } from './sale-rates.ts';
 
 /** The numbers of a sale. What is unknown is a dash. */
 export function SaleNumbers({ sale: { overview, seconds, status } }: { sale: Sale }) {
@@ -22,10 +22,8 @@ export function SaleNumbers({ sale: { overview, seconds, status } }: { sale: Sal
       <dl class="tiles">
         <Tile label="Claims a second">{formatRate(rates?.claimed)}</Tile>
         <Tile label="Refusals a second">{formatRate(rates?.refused)}</Tile>
-        <Tile label="Expected to be sold out">
-          {coupon?.remaining_amount === 0
-            ? 'sold out'
-            : formatDuration(soldOutMs).replace(/^(?=\d)/, 'in ')}
+        <Tile label="Time to sold out">
+          {coupon?.remaining_amount === 0 ? 'sold out' : formatDuration(soldOutMs)}
         </Tile>
         <Tile label="Waiting claims">{formatCount(overview?.waiting_claims)}</Tile>
         <Tile label="p50 of answers">{formatMilliseconds(overview?.p50_ms)}</Tile>
@@ -34,10 +32,6 @@ export function SaleNumbers({ sale: { overview, seconds, status } }: { sale: Sal
           <Tile label="Into the queue a second">{formatRate(rates.accepted)}</Tile>
         )}
       </dl>
-      <div class="details">
-        <Claims overview={overview} />
-        <Refusals rates={rates} />
-      </div>
     </section>
   );
 }
@@ -60,53 +54,12 @@ function Stock({ overview }: { overview: Overview | undefined }) {
   );
 }
 
-function Tile({ label, children }: { label: string; children: ComponentChildren }) {
+/** A number and what it is. For lists of definitions. */
+export function Tile({ label, children }: { label: string; children: ComponentChildren }) {
   return (
     <div>
       <dt>{label}</dt>
       <dd class="number">{children}</dd>
-    </div>
-  );
-}
-
-const states = ['reserved', 'confirmed', 'redeemed', 'released'] as const;
-
-function Claims({ overview }: { overview: Overview | undefined }) {
-  const claims = overview?.claims;
-  const countedMs = claims ? Date.parse(overview.server_time) - Date.parse(claims.at) : 0;
-  return (
-    <div>
-      <h3>Claims by state</h3>
-      <dl class="lines">
-        {states.map((state) => (
-          <Tile key={state} label={state}>
-            {formatCount(claims?.[state])}
-          </Tile>
-        ))}
-      </dl>
-      {countedMs >= 3_000 && <small>Counted {formatDuration(countedMs)} ago</small>}
-      {claims === null && (
-        <small>They take too long to count. The next attempt is in a minute.</small>
-      )}
-    </div>
-  );
-}
-
-function Refusals({ rates }: { rates: SaleRates | null }) {
-  return (
-    <div>
-      <h3>Refusals a second, by code</h3>
-      {rates === null && <p>–</p>}
-      {rates?.refusals.length === 0 && <p>None in the last 5 seconds</p>}
-      {rates !== null && rates.refusals.length > 0 && (
-        <dl class="lines">
-          {rates.refusals.map(({ code, rate }) => (
-            <Tile key={code} label={code}>
-              {formatRate(rate)}
-            </Tile>
-          ))}
-        </dl>
-      )}
     </div>
   );
 }

@@ -9,6 +9,7 @@ import { CheckPanel } from './parts/check-panel.tsx';
 import { ClaimSearch } from './parts/claim-search.tsx';
 import { SaleExports } from './parts/sale-exports.tsx';
 import './sale.css';
+import { SaleBreakdown } from './sale-breakdown.tsx';
 import { SaleHeader } from './sale-header.tsx';
 import { SaleNumbers } from './sale-numbers.tsx';
 
@@ -25,6 +26,7 @@ export function SaleView({ name }: { name: string }) {
       <SaleAlarms sale={sale} />
       <SaleNumbers sale={sale} />
       <SaleActions sale={sale} />
+      <SaleBreakdown sale={sale} />
       <SaleCharts sale={sale} />
       <ClaimSearch name={name} />
       <CheckPanel name={name} />
