@@ -36,13 +36,20 @@ export function CreateSale() {
   const [opens, setOpens] = useState({ text: '' });
   const [closes, setCloses] = useState({ text: '' });
   const [errors, setErrors] = useState<Record<string, string>>({});
+  // An error is about what was sent, not about what has been typed since.
+  const [edited, setEdited] = useState<readonly string[]>([]);
   const form = useRef<HTMLFormElement>(null);
   const write = useWrite<Coupon>(({ value }) => goTo(hrefOf('sale', { name: value.name })));
   const { state } = write;
   const isLocked = state.step === 'sending' || state.step === 'unknown' || state.step === 'done';
   const refusal = state.step === 'refused' ? state.refusal : undefined;
   const times = { opens_at: enteredTime(opens, zone), closes_at: enteredTime(closes, zone) };
-  const errorOf = (field: string) => errors[field] ?? fieldError(refusal, field);
+  const errorOf = (field: string) =>
+    edited.includes(field) ? undefined : (errors[field] ?? fieldError(refusal, field));
+  const edit = (field: TextField, value: string) => {
+    setTexts({ ...texts, [field]: value });
+    setEdited([...edited, field]);
+  };
 
   useEffect(() => {
     const hasErrors = refusal !== undefined || Object.keys(errors).length > 0;
@@ -52,6 +59,7 @@ export function CreateSale() {
   const submit = (event: Event) => {
     event.preventDefault();
     if (isLocked || !mayOperate) return;
+    setEdited([]);
     const read = readNewSale({ ...texts, ...times });
     setErrors('errors' in read ? read.errors : {});
     if ('args' in read) write.start(creation(read.args));
@@ -64,7 +72,7 @@ export function CreateSale() {
           {...{ autocomplete: 'off', class: isNumber ? 'number short' : '' }}
           {...(isNumber && { inputMode: 'numeric' as const })}
           value={texts[field]}
-          onInput={({ currentTarget }) => setTexts({ ...texts, [field]: currentTarget.value })}
+          onInput={({ currentTarget }) => edit(field, currentTarget.value)}
         />
       )}
     </Field>
@@ -75,7 +83,7 @@ export function CreateSale() {
       {!mayOperate && (
         <p class="note">You are logged in as a viewer. Creating a sale needs the admin key.</p>
       )}
-      <form ref={form} class="panel" onSubmit={submit}>
+      <form ref={form} class="panel stack" onSubmit={submit}>
         <fieldset class="plain stack" disabled={isLocked || !mayOperate}>
           {text('name', 'Name', 'Unique, and fixed. 1 to 255 characters.')}
           <NameNote name={texts.name} />
@@ -91,14 +99,20 @@ export function CreateSale() {
             emptyHint="No opening time: the sale is open as soon as it is created."
             entry={opens}
             error={errorOf('opens_at')}
-            onChange={setOpens}
+            onChange={(entry) => {
+              setOpens(entry);
+              setEdited([...edited, 'opens_at']);
+            }}
           />
           <TimeField
             label="Closes"
             emptyHint="No closing time: the sale stays open until it is ended."
             entry={closes}
             error={errorOf('closes_at')}
-            onChange={setCloses}
+            onChange={(entry) => {
+              setCloses(entry);
+              setEdited([...edited, 'closes_at']);
+            }}
           />
           <ScheduleEffect
             opensAt={times.opens_at}
@@ -146,9 +160,7 @@ export function CreateSale() {
                     {...attributes}
                     rows={3}
                     value={texts.description}
-                    onInput={({ currentTarget: { value } }) =>
-                      setTexts({ ...texts, description: value })
-                    }
+                    onInput={({ currentTarget }) => edit('description', currentTarget.value)}
                   />
                 )}
               </Field>
