@@ -18,6 +18,7 @@ import { TicketStreams } from '../entrypoints/http/streams/ticket-streams.ts';
 import type { CurrentKeys } from './api-keys.ts';
 import { createBackgroundWork } from './background-work.ts';
 import { measureClaimLoad } from './claim-load.ts';
+import { consoleFolder } from './console-folder.ts';
 import { createConsoleLogin } from './console-login.ts';
 import type { OpenDatabase } from './database.ts';
 import { createEngine } from './engine.ts';
@@ -228,6 +229,7 @@ function httpOptions({ http, userTokens }: Config, { keys, kind }: ProcessOption
   return {
     ...{ ...http, loopbackOnly: isLoopback(http.host), apiKeys: keys.now },
     ...{ usersMayConfirm: userTokens.mayConfirm, isMonitoringOnly: kind === 'consumer' },
+    consoleFolder,
   };
 }
 

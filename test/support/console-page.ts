@@ -25,6 +25,8 @@ export type Opening = {
   cookie?: string;
   /** The test breaks connections on purpose, so the browser may report them. */
   mayLoseConnection?: boolean;
+  /** Origins of other pages that the test itself opens. */
+  pageOrigins?: readonly string[];
   /** Options of the browser context. */
   context?: BrowserContextOptions;
   /** Prepares the context before its first page. */
@@ -67,8 +69,9 @@ export function useConsole(): { open(opening?: Opening): Promise<Page> } {
       const context = await browser.newContext({ baseURL: origin, ...opening.context });
       // Limits that only end a test that hangs.
       context.setDefaultTimeout(60_000);
-      const { mayLoseConnection = false } = opening;
-      opened.push({ context, faults: await watchFaults(context, { origin, mayLoseConnection }) });
+      const { mayLoseConnection = false, pageOrigins = [] } = opening;
+      const origins = [origin, ...pageOrigins];
+      opened.push({ context, faults: await watchFaults(context, { origins, mayLoseConnection }) });
       const shared = opening.serviceUrl === undefined && as !== 'nobody' ? cookies[as] : undefined;
       const cookie = opening.cookie ?? shared;
       if (cookie !== undefined) await context.addCookies([cookieOf(cookie, origin)]);

@@ -3,6 +3,8 @@
 import type { TestProject } from 'vitest/node';
 import { adminKey, claimKey, viewerKey } from './access-keys.ts';
 import { hasChromium, startChromiumServer } from './chromium-program.ts';
+import { logIn } from './console-session.ts';
+import { freePort } from './free-port.ts';
 import { endServiceProcesses, patience, startServiceProcess } from './service-process.ts';
 import { createTestDatabase } from './test-database.ts';
 
@@ -19,6 +21,8 @@ export type SharedConsole = {
   databaseUrl: string;
   /** The address of the browser for `chromium.connect`. */
   browser: string;
+  /** Origins of other pages on this machine, on which nothing listens yet: one in `CORS_ORIGINS`, and one that is not. */
+  otherOrigins: Record<'invited' | 'unknown', string>;
   /** The cookies of a session by role, as `name=value`. */
   cookies: Record<'operator' | 'viewer', string>;
 };
@@ -37,16 +41,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
     return async () => undefined;
   }
   const database = await createTestDatabase(project.getProvidedContext().postgresUrl);
+  const [invited, unknown] = [await otherOrigin(), await otherOrigin()];
   const service = await startServiceProcess({
-    ...{ ...patience, ...consoleKeys, DATABASE_URL: database.url },
+    ...{ ...patience, ...consoleKeys, DATABASE_URL: database.url, CORS_ORIGINS: invited },
   });
   const browser = await startChromiumServer();
   const [operator, viewer] = [
-    await logIn(service.url, adminKey),
-    await logIn(service.url, viewerKey),
+    await logIn(adminKey, service.url),
+    await logIn(viewerKey, service.url),
   ];
   project.provide('sharedConsole', {
     ...{ url: service.url, databaseUrl: database.url, browser: browser.wsEndpoint() },
+    otherOrigins: { invited, unknown },
     cookies: { operator, viewer },
   });
   return async () => {
@@ -56,13 +62,4 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-/** Opens a session with a key. Returns its cookie as `name=value`. */
-export async function logIn(serviceUrl: string, key: string): Promise<string> {
-  const response = await fetch(`${serviceUrl}/console/session`, {
-    ...{ method: 'POST', body: JSON.stringify({ key }) },
-    headers: { 'Content-Type': 'application/json' },
-  });
-  const [pair = ''] = (response.headers.get('set-cookie') ?? '').split(';');
-  if (response.status !== 204) throw new Error(`the login is ${response.status}`);
-  return pair;
-}
+const otherOrigin = async () => `http://127.0.0.1:${await freePort()}`;

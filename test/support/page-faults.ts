@@ -10,7 +10,7 @@ const brokenConnection = /\bnet::ERR_/;
 /** Faults of the pages of a context, in words. `mayLoseConnection`: the test itself breaks connections. */
 export async function watchFaults(
   context: BrowserContext,
-  { origin, mayLoseConnection }: { origin: string; mayLoseConnection: boolean },
+  { origins, mayLoseConnection }: { origins: readonly string[]; mayLoseConnection: boolean },
 ): Promise<readonly string[]> {
   const faults: string[] = [];
   const isAllowed = (text: string) =>
@@ -31,7 +31,7 @@ export async function watchFaults(
   context.on('console', onMessage);
   context.on('request', (request) => {
     const url = new URL(request.url());
-    if (url.origin !== origin) faults.push(`request to ${request.url()}`);
+    if (!origins.includes(url.origin)) faults.push(`request to ${request.url()}`);
   });
   await context.exposeBinding('reportViolation', (_source, violation: string) => {
     faults.push(`content security policy: ${violation}`);

@@ -16,19 +16,17 @@ export default function ChartPanels({
   seconds: allSeconds,
   minutes,
   amount,
-  zone,
 }: {
   seconds: readonly SaleSecond[];
   minutes: number;
   amount: number | undefined;
-  zone: string;
 }) {
   const seconds = useMemo(() => lastMinutes(allSeconds, minutes), [allSeconds, minutes]);
   const rows = useMemo(() => tableRows(seconds), [seconds]);
   const remaining = useMemo(() => remainingData(seconds), [seconds]);
   const outcomes = useMemo(() => outcomeData(seconds), [seconds]);
   const answerTimes = useMemo(() => answerTimeData(seconds), [seconds]);
-  const stockLook = useMemo(() => remainingLook(amount), [amount]);
+  const lookOfRemaining = useMemo(() => remainingLook(amount), [amount]);
   const groups = outcomeGroups.flatMap(({ label }, index) => {
     // The data has the top of the stack first.
     const series = outcomeGroups.length - 1 - index;
@@ -41,7 +39,7 @@ export default function ChartPanels({
     <div class="charts">
       <Chart
         title="Remaining units"
-        look={stockLook}
+        look={lookOfRemaining}
         data={remaining}
         legend={[
           {
@@ -51,7 +49,7 @@ export default function ChartPanels({
         ]}
         summary={summarizeRemaining(rows, amount)}
       >
-        <RemainingTable rows={rows} zone={zone} />
+        <RemainingTable rows={rows} />
       </Chart>
       <Chart
         title="Outcomes a second"
@@ -60,10 +58,10 @@ export default function ChartPanels({
         legend={groups}
         summary={summarizeOutcomes(rows)}
       >
-        <OutcomeTable rows={rows} zone={zone} />
+        <OutcomeTable rows={rows} />
       </Chart>
       <Chart
-        title="Time to the answer"
+        title="Answer times"
         look={answerTimeLook}
         data={answerTimes}
         legend={[
@@ -78,7 +76,7 @@ export default function ChartPanels({
         ]}
         summary={summarizeAnswerTimes(rows)}
       >
-        <AnswerTimeTable rows={rows} zone={zone} />
+        <AnswerTimeTable rows={rows} />
       </Chart>
     </div>
   );

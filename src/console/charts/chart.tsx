@@ -52,9 +52,6 @@ export function Chart({
     <section class="panel chart" aria-labelledby={titleId}>
       <div class="row chart-head">
         <h3 id={titleId}>{title}</h3>
-        {atSeconds !== undefined && (
-          <small class="number">{formatTimeOfDay(atSeconds * 1_000)}</small>
-        )}
         <button
           type="button"
           class="quiet"
@@ -68,6 +65,8 @@ export function Chart({
       </div>
       <div ref={element} class="plot" role="img" aria-label={`${title}. ${summary}`} />
       <ul class="legend">
+        {atSeconds !== undefined && <li class="number">{formatTimeOfDay(atSeconds * 1_000)}</li>}
+        {legend.length === 0 && atSeconds !== undefined && <li>no claims in this time</li>}
         {legend.map(({ label, series, valueAt }) => (
           <li key={label}>
             <LegendSwatch look={look} series={series} />

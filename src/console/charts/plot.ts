@@ -127,6 +127,9 @@ function optionsOf(look: PlotLook, drawing: Drawing): uPlot.Options {
       },
       {
         ...{ ...axis, size: 56, space: 32 },
+        ...(look.isLogarithmic
+          ? { splits: (_plot, _axis, from, to) => powersOfTen(from, to) }
+          : {}),
         values: (_plot, splits) =>
           splits.map((value) => (value == null ? null : look.formatValue(value))),
       },
@@ -155,6 +158,12 @@ function seriesOf(look: PlotLook, { colour, fill }: Drawing): uPlot.Series[] {
       ? { width: 0, fill: () => fill(one) as string, fillTo: () => 0 }
       : {}),
   }));
+}
+
+function powersOfTen(from: number, to: number): number[] {
+  const first = Math.ceil(Math.log10(from));
+  const last = Math.floor(Math.log10(to));
+  return Array.from({ length: last - first + 1 }, (_, index) => 10 ** (first + index));
 }
 
 function lonely(plot: uPlot, seriesIndex: number): number[] | null {

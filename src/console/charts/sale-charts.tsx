@@ -31,13 +31,8 @@ export function SaleCharts({ sale }: { sale: Sale }) {
         <p class="note error">The code of the charts could not be loaded. Reload the page.</p>
       )}
       {newest === undefined && panels !== 'failed' && <p>No data has arrived yet.</p>}
-      {typeof panels === 'object' && zone && (
-        <panels.Panels
-          seconds={seconds}
-          minutes={minutes}
-          amount={sale.overview?.coupon.amount}
-          zone={zone}
-        />
+      {typeof panels === 'object' && newest && (
+        <panels.Panels seconds={seconds} minutes={minutes} amount={sale.overview?.coupon.amount} />
       )}
     </section>
   );

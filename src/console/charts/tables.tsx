@@ -6,12 +6,12 @@ import { outcomeGroups } from './outcome-groups.ts';
 import { formatSum } from './summaries.ts';
 import { groupsInRows, type TableRow } from './table-rows.ts';
 
-type TableProps = { rows: readonly TableRow[]; zone: string };
+type TableProps = { rows: readonly TableRow[] };
 
-export function RemainingTable({ rows, zone }: TableProps) {
+export function RemainingTable({ rows }: TableProps) {
   return (
     <RowTable
-      caption={`Remaining units at the end of each ten seconds, the newest first. Times are in ${zone}.`}
+      caption="Remaining units after each ten seconds, newest first"
       heads={['Remaining']}
       rows={rows}
       cellsOf={({ remaining }) => [formatCount(remaining)]}
@@ -19,12 +19,12 @@ export function RemainingTable({ rows, zone }: TableProps) {
   );
 }
 
-export function OutcomeTable({ rows, zone }: TableProps) {
+export function OutcomeTable({ rows }: TableProps) {
   const groups = groupsInRows(rows);
   const heads = groups.map((index) => outcomeGroups[index]?.label ?? '');
   return (
     <RowTable
-      caption={`Claims in each ten seconds by their outcome, the newest first. Times are in ${zone}.`}
+      caption="Claims in each ten seconds, newest first"
       heads={heads.length === 0 ? ['Claims'] : heads}
       rows={rows}
       cellsOf={({ outcomes }) => {
@@ -37,10 +37,10 @@ export function OutcomeTable({ rows, zone }: TableProps) {
   );
 }
 
-export function AnswerTimeTable({ rows, zone }: TableProps) {
+export function AnswerTimeTable({ rows }: TableProps) {
   return (
     <RowTable
-      caption={`The highest p50 and p99 of the seconds in each ten seconds, the newest first. Times are in ${zone}.`}
+      caption="Highest p50 and p99 in each ten seconds, newest first"
       heads={['p50', 'p99']}
       rows={rows}
       cellsOf={({ p50Ms, p99Ms }) => [p50Ms, p99Ms].map(formatMilliseconds)}

@@ -3,6 +3,7 @@ import type { Claim } from '../../client.ts';
 import { Link } from '../routing/link.tsx';
 import { Facts } from '../ui/facts.tsx';
 import { formatCount } from '../ui/format.ts';
+import { Identifier } from '../ui/identifier.tsx';
 import { StateBadge } from '../ui/state-badge.tsx';
 import { Moment, Text } from '../ui/text.tsx';
 import { SaleLink, UserLink } from './claim-links.tsx';
@@ -38,14 +39,5 @@ export function ClaimFacts({ claim }: { claim: Claim }) {
         ],
       ]}
     />
-  );
-}
-
-/** An id, in letters that are easy to compare. */
-export function Identifier({ of: id }: { of: string }) {
-  return (
-    <span class="identifier">
-      <Text of={id} />
-    </span>
   );
 }

@@ -11,6 +11,8 @@ import { accessWith } from './access.ts';
 import type { ApiKeys } from './api-keys.ts';
 import { ClientConnections } from './connections/client-connections.ts';
 import type { ConnectionsState } from './connections/connections.ts';
+import { readConsoleFiles } from './console/console-files.ts';
+import { serveConsole } from './console/serve-console.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
 import { enforceAccess } from './enforce-access.ts';
 import type { HttpApp } from './http-app.ts';
@@ -47,6 +49,8 @@ export type HttpOptions = {
   apiKeys(): ApiKeys;
   /** Whether a user token may confirm the claims of its user; not unless set. */
   usersMayConfirm?: boolean;
+  /** Where the console was built into, which is read once. Undefined: none is served. */
+  consoleFolder?: string;
   /** Whether only health and metrics are served. */
   isMonitoringOnly?: boolean;
 };
@@ -124,7 +128,11 @@ export async function createHttpServer(
   };
   const served = options.isMonitoringOnly ? monitoringRoutes : routes;
   for (const route of served) route(app, { ...dependencies, ...parts });
-  if (!options.isMonitoringOnly) await serveDocs(app);
+  if (!options.isMonitoringOnly) {
+    await serveDocs(app);
+    if (options.consoleFolder !== undefined)
+      serveConsole(app, readConsoleFiles(options.consoleFolder));
+  }
   await app.ready();
 
   return {
