@@ -17,7 +17,9 @@ import { type NewSale, readNewSale } from './new-sale.ts';
 import { ScheduleEffect } from './schedule-effect-note.tsx';
 import { enteredTime } from './time-entry.ts';
 import { TimeField } from './time-field.tsx';
+import { focusWrongField, useFocusAfter } from './use-focus-after.ts';
 import { useWrite, type WriteCall } from './use-write.ts';
+import { doubtOf } from './write-state.ts';
 
 type TextField = Exclude<keyof NewSale, 'opens_at' | 'closes_at'>;
 
@@ -51,10 +53,10 @@ export function CreateSale() {
     setEdited([...edited, field]);
   };
 
+  useFocusAfter(state.step, form);
   useEffect(() => {
-    const hasErrors = refusal !== undefined || Object.keys(errors).length > 0;
-    if (hasErrors) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
-  }, [refusal, errors]);
+    if (Object.keys(errors).length > 0) focusWrongField(form.current);
+  }, [errors]);
 
   const submit = (event: Event) => {
     event.preventDefault();
@@ -120,15 +122,7 @@ export function CreateSale() {
             isPaused={false}
             before={undefined}
           />
-          <details
-            open={[
-              'hold_seconds',
-              'saga',
-              'claims_per_user_max',
-              'stock_low_at',
-              'description',
-            ].some(errorOf)}
-          >
+          <details>
             <summary>Holds, limits, saga and description</summary>
             <div class="stack">
               {text(
@@ -171,12 +165,14 @@ export function CreateSale() {
           <RefusalNote refusal={refusal} placed={placed} />
           <DoubtNote write={write} doubt="The sale may have been created or not." />
           <ExistingNote state={state} name={texts.name} />
-          <div class="row">
-            <button type="submit" class="primary" disabled={isLocked || !mayOperate}>
-              {state.step === 'sending' ? 'Sending …' : 'Create the sale'}
-            </button>
-            <Link view="">Back to the sales</Link>
-          </div>
+          {doubtOf(state) === undefined && (
+            <div class="row">
+              <button type="submit" class="primary" disabled={isLocked || !mayOperate}>
+                {state.step === 'sending' ? 'Sending …' : 'Create the sale'}
+              </button>
+              <Link view="">Cancel</Link>
+            </div>
+          )}
         </div>
       </form>
     </div>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import { Dialog } from '../ui/dialog.tsx';
 import { RefusalNote } from '../ui/refusal-note.tsx';
 import { DoubtNote } from './doubt-note.tsx';
+import { useFocusAfter } from './use-focus-after.ts';
 import type { Write } from './use-write.ts';
 import { withoutRepeats } from './without-repeats.ts';
 import { doubtOf } from './write-state.ts';
@@ -86,20 +87,4 @@ export function WriteDialog<Value>({
       </form>
     </Dialog>
   );
-}
-
-/** Puts the focus where it is needed: to what is wrong, back to where it was, or to the question after a lost answer. */
-function useFocusAfter(step: string, form: { current: HTMLFormElement | null }): void {
-  const before = useRef<Element | null>(null);
-  if (step !== 'sending' && document.activeElement !== document.body) {
-    before.current = document.activeElement;
-  }
-  useEffect(() => {
-    if (step === 'refused') {
-      const wrong = form.current?.querySelector<HTMLElement>('[aria-invalid="true"]');
-      (wrong ?? (before.current as HTMLElement | null))?.focus();
-    } else if (step === 'unknown') {
-      form.current?.querySelector<HTMLElement>('.doubt button')?.focus();
-    }
-  }, [step, form]);
 }
