@@ -3,6 +3,7 @@
 import type { TestProject } from 'vitest/node';
 import { adminKey, claimKey, viewerKey } from './access-keys.ts';
 import { hasChromium, startChromiumServer } from './chromium-program.ts';
+import { logIn } from './console-session.ts';
 import { freePort } from './free-port.ts';
 import { endServiceProcesses, patience, startServiceProcess } from './service-process.ts';
 import { createTestDatabase } from './test-database.ts';
@@ -46,8 +47,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   const browser = await startChromiumServer();
   const [operator, viewer] = [
-    await logIn(service.url, adminKey),
-    await logIn(service.url, viewerKey),
+    await logIn(adminKey, service.url),
+    await logIn(viewerKey, service.url),
   ];
   project.provide('sharedConsole', {
     ...{ url: service.url, databaseUrl: database.url, browser: browser.wsEndpoint() },
@@ -62,14 +63,3 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 const otherOrigin = async () => `http://127.0.0.1:${await freePort()}`;
-
-/** Opens a session with a key. Returns its cookie as `name=value`. */
-export async function logIn(serviceUrl: string, key: string): Promise<string> {
-  const response = await fetch(`${serviceUrl}/console/session`, {
-    ...{ method: 'POST', body: JSON.stringify({ key }) },
-    headers: { 'Content-Type': 'application/json' },
-  });
-  const [pair = ''] = (response.headers.get('set-cookie') ?? '').split(';');
-  if (response.status !== 204) throw new Error(`the login is ${response.status}`);
-  return pair;
-}
