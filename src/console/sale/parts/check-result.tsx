@@ -2,6 +2,7 @@
 import type { CheckedCoupon, CheckedRule } from '../../../client.ts';
 import { formatCount, formatMilliseconds, showInvisible } from '../../ui/format.ts';
 import { saveFile } from '../../ui/save-file.ts';
+import { SectionLink } from '../../ui/section-link.tsx';
 import { StateBadge } from '../../ui/state-badge.tsx';
 import { Moment, Text } from '../../ui/text.tsx';
 import { brokenRows, verdictOf } from './check-words.ts';
@@ -18,7 +19,10 @@ export function CheckResult({ checked, tookMs }: { checked: CheckedCoupon; tookM
   return (
     <>
       <p class="verdict">
-        <span class={`badge ${tone}`}>{title}</span> {meaning}
+        <span class={`badge ${tone}`}>{title}</span> {meaning}{' '}
+        {tone === 'bad' && (
+          <SectionLink section="runbook#firstcomedifferences" label="What to do" />
+        )}
       </p>
       <p>
         Began <Moment at={checked.checked_at} />, took {formatMilliseconds(tookMs)}. Then{' '}
