@@ -63,12 +63,13 @@ const keyVariables = new WeakMap<Config, NodeJS.ProcessEnv>();
 
 /**
  * Reads and checks the environment, over which `overrides` go. Throws one `ConfigError` with every mistake. A worker does not
- * read the keys of user tokens: its primary process sends them.
+ * read the keys of user tokens: its primary process sends them. A command that only calls a service does not serve: it may
+ * have the viewer key alone.
  */
 export function loadConfig(
   env: NodeJS.ProcessEnv = process.env,
   overrides: Record<string, string> = {},
-  { readsTokenKeys = true }: { readsTokenKeys?: boolean } = {},
+  { readsTokenKeys = true, serves = true }: { readsTokenKeys?: boolean; serves?: boolean } = {},
 ): Config {
   const given = readVariables({ ...env, ...overrides });
   const { values, wrong, mistakes } = checkVariables(given);
@@ -79,7 +80,7 @@ export function loadConfig(
   if (!given.texts.has('DATABASE_LOCK_TIMEOUT_MS')) {
     values.database.lockTimeoutMs = lockTimeoutFor(values);
   }
-  for (const { isBroken, about, mistake } of rulesBetween(values)) {
+  for (const { isBroken, about, mistake } of serves ? rulesBetween(values) : []) {
     if (isBroken && !about.some((variable) => wrong.has(variable))) mistakes.push(mistake);
   }
   mistakes.push(...completeUrl(values, env, given.sources.get('DATABASE_URL')));
@@ -95,6 +96,11 @@ export function loadConfig(
   sources.set(config, given.sources);
   keyVariables.set(config, keyVariablesIn({ ...env, ...overrides }));
   return config;
+}
+
+/** Whether a terminal of this kind can move its cursor. */
+export function canMoveCursor(env: NodeJS.ProcessEnv = process.env): boolean {
+  return env.TERM !== undefined && env.TERM !== '' && env.TERM !== 'dumb';
 }
 
 /** A batch that does not get its lock must fail while its claims still wait. */

@@ -70,6 +70,8 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/console/vite.config.ts': "import 'node:path';\nimport 'vite';",
       'src/app/page.ts': "import '../console/page.tsx';",
       'src/entrypoints/http/page.ts': "import '../../console/page.tsx';",
+      'src/figures/a.ts':
+        "import './b.ts';\nimport '../client.ts';\nimport '../core/a.ts';\nimport 'node:fs';",
       'src/elsewhere/a.ts': '',
       'scripts/a.ts': "import '../src/config.ts';",
     },
@@ -96,6 +98,8 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/console/page.tsx:7: may not import ../core/errors.ts',
       'src/app/page.ts:1: may not import ../console/page.tsx',
       'src/entrypoints/http/page.ts:1: may not import ../../console/page.tsx',
+      'src/figures/a.ts:3: may not import ../core/a.ts',
+      'src/figures/a.ts:4: may not import node:fs',
       'src/elsewhere/a.ts:1: lies in no part',
     ],
   },

@@ -57,6 +57,21 @@ export function createProgram(): Program {
       ]);
       await printOperatorLog(loadConfig(), options, output);
     },
+    async watch(options, output) {
+      process.setSourceMapsEnabled(true);
+      const { listenToSignals } = await import('./signals.ts');
+      const { signal } = listenToSignals({ reloads: false });
+      // Its reader has ended, or its terminal has closed.
+      process.stdout.on('error', () => process.exit());
+      const [{ canMoveCursor, loadConfig }, { watchSale }] = await Promise.all([
+        import('../config.ts'),
+        import('./watch/watch-command.ts'),
+      ]);
+      const config = loadConfig(undefined, {}, { serves: false });
+      const { stdout } = process;
+      const screen = stdout.isTTY === true && canMoveCursor() ? stdout : undefined;
+      await watchSale(config, options, { ...output, screen }, signal);
+    },
     async claims(options, output) {
       process.setSourceMapsEnabled(true);
       const [{ loadConfig }, { callOnClaim }] = await Promise.all([

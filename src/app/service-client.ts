@@ -49,10 +49,7 @@ export async function sendTo(
     return { status: response.status, text: await response.text() };
   } catch (error) {
     if (!changesNothing && !isNotSent(error)) throw new LostAnswerError('', { cause: error });
-    throw new StartError(
-      `the service at ${origin} does not answer\nStart it, or set its address with --url.`,
-      { cause: error },
-    );
+    throw noAnswerBy(origin, error);
   }
 }
 
@@ -81,9 +78,7 @@ export async function answerTo<Body>(
   } catch {
     // Not JSON, so no answer of the service.
   }
-  throw new StartError(
-    `what answers at ${origin} is no firstcome (${status})\nSet the address of the service with --url.`,
-  );
+  throw notFirstcome(origin, status);
 }
 
 /** What the service says, and what to do about it: `lines` for the codes of a command. */
@@ -115,8 +110,24 @@ const notSentCodes = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
+/** The fault of a call that was not answered. */
+export function noAnswerBy(origin: string, cause: unknown): StartError {
+  return new StartError(
+    `the service at ${origin} does not answer\nStart it, or set its address with --url.`,
+    { cause },
+  );
+}
+
+/** The fault of a call that something else has answered. */
+export function notFirstcome(origin: string, status: number | undefined): StartError {
+  return new StartError(
+    `what answers at ${origin} is no firstcome${status === undefined ? '' : ` (${status})`}\n` +
+      'Set the address of the service with --url.',
+  );
+}
+
 /** Whether no connection was opened. Where several addresses were tried, none of them answered. */
-function isNotSent(error: unknown): boolean {
+export function isNotSent(error: unknown): boolean {
   const { cause } = error as { cause?: { code?: string } };
   return cause?.code !== undefined && notSentCodes.has(cause.code);
 }

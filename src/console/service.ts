@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The service that the page comes from, through the client of its API. The browser adds the cookie of the session. */
 import { FirstcomeClient } from '../client.ts';
-import { observeServerTime } from './clock.ts';
+import { serverClock } from './clock.ts';
 
 type Listener = () => void;
 const listeners = new Set<Listener>();
@@ -17,7 +17,9 @@ const watchedFetch: typeof fetch = async (input, init) => {
   const response = await fetch(input, init);
   const date = Date.parse(response.headers.get('date') ?? '');
   // The header has whole seconds. In the mean it is half a second old.
-  if (!Number.isNaN(date)) observeServerTime(date + 500, { sentAtMs, errorMs: 500 });
+  if (!Number.isNaN(date)) {
+    serverClock.observe(date + 500, { sentAtMs, source: 'node', errorMs: 500 });
+  }
   if (response.status === 401) for (const listener of listeners) listener();
   return response;
 };

@@ -28,7 +28,8 @@ const zones: Zone[] = [
   { path: /^src\/(?:app[./]|library\.ts$)/, relative: /^src\/(?!console\/)/, ...any },
   { path: /^src\/config[./]/, relative: /^src\/(?:config[./]|core\/)/, ...any },
   { path: /^src\/client[./]/, relative: /^src\/client\//, ...none },
-  { path: /^src\/console\//, relative: /^src\/(?:console\/|client[./])/, ...inPage },
+  { path: /^src\/console\//, relative: /^src\/(?:console\/|figures\/|client[./])/, ...inPage },
+  { path: /^src\/figures\//, relative: /^src\/(?:figures\/|client\.ts$)/, ...none },
   { path: /^src\/proof\//, relative: /^src\/proof\//, ...any },
 ];
 const zonesByFolder = /^src\/(?:adapters|entrypoints)\/[^/]+\//;

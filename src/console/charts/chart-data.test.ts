@@ -55,7 +55,7 @@ describe('the marks of a chart', () => {
     ]);
   });
 
-  it('tell counts that are too low from those that are missing', () => {
+  it('distinguish counts that are too low from those that are missing', () => {
     const seconds = secondsOf({ outcomes: { claimed: 1 }, isComplete: false }, {});
     expect(outcomeData(seconds).marks.map(({ kind }) => kind)).toEqual(['incomplete', 'unknown']);
   });

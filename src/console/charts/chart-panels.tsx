@@ -26,7 +26,7 @@ export default function ChartPanels({
   const remaining = useMemo(() => remainingData(seconds), [seconds]);
   const outcomes = useMemo(() => outcomeData(seconds), [seconds]);
   const answerTimes = useMemo(() => answerTimeData(seconds), [seconds]);
-  const stockLook = useMemo(() => remainingLook(amount), [amount]);
+  const lookOfRemaining = useMemo(() => remainingLook(amount), [amount]);
   const groups = outcomeGroups.flatMap(({ label }, index) => {
     // The data has the top of the stack first.
     const series = outcomeGroups.length - 1 - index;
@@ -39,7 +39,7 @@ export default function ChartPanels({
     <div class="charts">
       <Chart
         title="Remaining units"
-        look={stockLook}
+        look={lookOfRemaining}
         data={remaining}
         legend={[
           {

@@ -80,7 +80,7 @@ describe('the summary of a chart', () => {
     );
   });
 
-  it('tells no claims from unknown counts', () => {
+  it('distinguishes no claims from unknown counts', () => {
     const none = tableRows(secondsFrom(startMs, 10, () => ({})));
     expect(summarizeOutcomes(none)).toMatch(/: no claims\.$/);
     expect(summarizeAnswerTimes(none)).toMatch(/: no claims\.$/);

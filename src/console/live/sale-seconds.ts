@@ -17,37 +17,42 @@ export class SaleSeconds {
   private version = 0;
   private hasHistory = false;
 
-  /** Takes in a second of the event stream. It replaces an earlier event of the same second. */
-  takeEvent(event: OutcomeSecond): void {
+  /**
+   * Takes in a second of the event stream. It replaces an earlier event of the same second. Returns from which time on seconds
+   * have changed.
+   */
+  takeEvent(event: OutcomeSecond): number {
     const second = secondOf(event.at);
     if (second > this.last + secondsMax) this.hasHistory = false;
     this.version += 1;
     this.goTo(second);
     this.keep(second, saleSecondOf(event));
+    return second * 1_000;
   }
 
   /**
    * Call this before the history is read. The returned function takes in what was read, except for seconds whose event has
-   * come since then.
+   * come since then, and returns from which time on seconds have changed.
    */
-  beginHistory(): (history: OutcomeHistory) => void {
+  beginHistory(): (history: OutcomeHistory) => number {
     const { version } = this;
     return (history) => {
-      const [from, until] = [secondOf(history.from), secondOf(history.until)];
+      const until = secondOf(history.until);
       this.goTo(until - 1);
+      const from = Math.max(secondOf(history.from), this.last - secondsMax + 1);
       const take = (second: number, value: SaleSecond) => {
         if ((this.kept.get(second)?.version ?? 0) <= version) this.keep(second, value);
       };
       const counted = new Map(history.seconds.map((one) => [secondOf(one.at), one]));
       const gaps = history.unknown.map((gap) => [secondOf(gap.from), secondOf(gap.until)] as const);
-      for (let second = Math.max(from, this.last - secondsMax + 1); second < until; second += 1) {
+      for (let second = from; second < until; second += 1) {
         const one = counted.get(second);
-        if (one !== undefined) take(second, saleSecondOf(one));
-        else if (gaps.some(([first, end]) => first <= second && second < end))
-          take(second, unknownSecond(second));
-        else take(second, quietSecond(second));
+        const isUnknown = gaps.some(([first, end]) => first <= second && second < end);
+        const other = isUnknown ? unknownSecond : quietSecond;
+        take(second, one === undefined ? other(second * 1_000) : saleSecondOf(one));
       }
       this.hasHistory = true;
+      return from * 1_000;
     };
   }
 
@@ -61,12 +66,13 @@ export class SaleSeconds {
     return Math.min(secondsMax / 60, Math.ceil((this.last - missing + 1) / 60) + 1);
   }
 
-  /** All seconds from the first that is kept to the last. Those that are missing are unknown. */
-  list(): SaleSecond[] {
+  /** All seconds from this time on, without gaps. Those that are missing are unknown. */
+  listFrom(fromMs: number): SaleSecond[] {
     if (this.kept.size === 0) return [];
     const list: SaleSecond[] = [];
-    for (let second = this.first(); second <= this.last; second += 1) {
-      list.push(this.kept.get(second)?.value ?? unknownSecond(second));
+    const first = Math.max(this.first(), Math.floor(fromMs / 1_000));
+    for (let second = first; second <= this.last; second += 1) {
+      list.push(this.kept.get(second)?.value ?? unknownSecond(second * 1_000));
     }
     return list;
   }
@@ -103,11 +109,12 @@ function saleSecondOf(second: OutcomeSecond): SaleSecond {
   };
 }
 
-function unknownSecond(second: number): SaleSecond {
+/** A second of which nothing is known. */
+export function unknownSecond(atMs: number): SaleSecond {
   const none = { outcomes: null, p50Ms: null, p99Ms: null, waitingClaims: null, remaining: null };
-  return { atMs: second * 1_000, isComplete: false, ...none };
+  return { atMs, isComplete: false, ...none };
 }
 
-function quietSecond(second: number): SaleSecond {
-  return { ...unknownSecond(second), isComplete: true, outcomes: {}, waitingClaims: 0 };
+function quietSecond(atMs: number): SaleSecond {
+  return { ...unknownSecond(atMs), isComplete: true, outcomes: {}, waitingClaims: 0 };
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { SaleActions } from '../actions/sale-actions.tsx';
+import { SaleAlarms } from '../alarms/sale-alarms.tsx';
+import { SaleCharts } from '../charts/sale-charts.tsx';
 import { useSale } from '../live/use-sale.ts';
 import { CheckPanel } from './parts/check-panel.tsx';
 import { ClaimSearch } from './parts/claim-search.tsx';
@@ -13,8 +15,10 @@ export function SaleView({ name }: { name: string }) {
   return (
     <div class="stack">
       <SaleHeader sale={sale} />
+      <SaleAlarms sale={sale} />
       <SaleNumbers sale={sale} />
       <SaleActions sale={sale} />
+      <SaleCharts sale={sale} />
       <ClaimSearch name={name} />
       <CheckPanel name={name} />
       <SaleExports name={name} />

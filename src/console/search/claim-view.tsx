@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Refusal } from '../../client.ts';
+import { useState } from 'preact/hooks';
+import type { Claim, Refusal } from '../../client.ts';
+import { UndoClaim } from '../actions/undo-claim.tsx';
 import { service } from '../service.ts';
+import { useMayOperate } from '../session/session.tsx';
 import { Identifier } from '../ui/identifier.tsx';
 import { RefusalNote } from '../ui/refusal-note.tsx';
 import { useRead } from '../ui/use-read.ts';
@@ -39,6 +42,7 @@ export function ClaimView({ query }: { query: URLSearchParams }) {
           <section class="panel stack" aria-labelledby="claim-facts">
             <h2 id="claim-facts">State</h2>
             <ClaimFacts claim={value.claim} />
+            <UndoButton claim={value.claim} onDone={reload} />
           </section>
           <section class="panel stack" aria-labelledby="claim-timeline">
             <div class="row">
@@ -60,6 +64,31 @@ export function ClaimView({ query }: { query: URLSearchParams }) {
             Search again
           </button>
         </p>
+      )}
+    </div>
+  );
+}
+
+/** Opens the dialog that releases the claim. One that is redeemed or released cannot be. */
+function UndoButton({ claim, onDone }: { claim: Claim; onDone: () => void }) {
+  const mayOperate = useMayOperate();
+  const [isOpen, setOpen] = useState(false);
+  if (claim.state === 'redeemed' || claim.state === 'released') return null;
+  return (
+    <div class="row">
+      <button type="button" class="danger" disabled={!mayOperate} onClick={() => setOpen(true)}>
+        Undo the claim …
+      </button>
+      {!mayOperate && <small>It needs the admin key.</small>}
+      {isOpen && (
+        <UndoClaim
+          couponName={claim.coupon_name}
+          claim={claim}
+          onDone={(released) => {
+            setOpen(false);
+            if (released !== undefined) onDone();
+          }}
+        />
       )}
     </div>
   );

@@ -45,6 +45,9 @@ async function run(
     log: async ({ url, limit, json }) => {
       calls.push(`log ${url} ${limit} ${json}`);
     },
+    watch: async ({ coupon, url, json }) => {
+      calls.push(`watch ${coupon} ${url} ${json}`);
+    },
     claims: async ({ call, coupon, user, ...options }) => {
       calls.push(`claims ${call} ${coupon} ${user} ${JSON.stringify(options)}`);
       return 'passed';
@@ -138,6 +141,15 @@ describe('a command', () => {
     expect(await run(all)).toMatchObject({ code: 0, calls: ['log http://node 7 true'] });
     for (const limit of ['0', '-1', '1.5', 'x', '']) {
       expect(await run(['log', '--limit', limit])).toMatchObject({ code: 2, calls: [] });
+    }
+  });
+
+  it('passes the coupon and the options of watch, which needs one coupon', async () => {
+    expect(await run(['watch', 'A B'])).toMatchObject({ calls: ['watch A B undefined undefined'] });
+    const all = ['watch', '--url', 'http://node', '--json', 'A'];
+    expect(await run(all)).toMatchObject({ code: 0, calls: ['watch A http://node true'] });
+    for (const args of [[], ['A', 'B'], ['A', '--interval', '1']]) {
+      expect(await run(['watch', ...args])).toMatchObject({ code: 2, calls: [] });
     }
   });
 
@@ -410,6 +422,7 @@ describe('the help', () => {
           'config',
           'drill',
           'audit',
+          'watch',
           'log',
           'claims',
           'sagas',
@@ -444,6 +457,7 @@ describe('the help', () => {
       'config',
       'drill',
       'audit',
+      'watch',
       'log',
       'claims',
       'sagas',
@@ -463,7 +477,7 @@ describe('the help', () => {
       ...{ code: 2, stdout: '', calls: [] },
       stderr: [
         "firstcome: no help on 'prices'",
-        'There is help on: serve, consume, migrate, config, drill, audit, log, claims, sagas, dead-letters, accept-history, backup, restore, copy, settings',
+        'There is help on: serve, consume, migrate, config, drill, audit, watch, log, claims, sagas, dead-letters, accept-history, backup, restore, copy, settings',
         '(firstcome help --help shows the usage)\n',
       ].join('\n'),
     });
@@ -477,6 +491,7 @@ describe('the help', () => {
       'config',
       'drill',
       'audit',
+      'watch',
       'log',
       'dead-letters',
       'accept-history',

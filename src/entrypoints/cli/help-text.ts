@@ -2,7 +2,6 @@
 
 /** The text of `firstcome --help`: one screen of 80 columns and 24 lines. */
 export const rootHelp = `Usage: firstcome [command]
-
 Flash-sale coupon claims, first come, first served, exactly.
 
 Commands:
@@ -12,6 +11,7 @@ Commands:
   config                      check the settings and print their values
   drill [options] <scenario>  run a crowd of clients against a service
   audit [options] <history>   audit a drill against the stored tables
+  watch [options] <coupon>    watch the sale of one coupon
   log [options]               show what operators created and changed
   claims [options] <call>     show, confirm, release or redeem one claim
   sagas [options] <call>      list, show, retry or resolve sagas

@@ -15,6 +15,7 @@ import { logCommand } from './commands/log.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { sagasCommand } from './commands/sagas.ts';
 import { serveCommand } from './commands/serve.ts';
+import { watchCommand } from './commands/watch.ts';
 import { workerCommand } from './commands/worker.ts';
 import { errorLine } from './error-line.ts';
 import { helpHint, rootHelp } from './help-text.ts';
@@ -53,6 +54,7 @@ function buildCommand(
     configCommand(program, output),
     drillCommand(program, output, onVerdict),
     auditCommand(program, output, onVerdict),
+    watchCommand(program, output),
     logCommand(program, output),
     claimsCommand(program, output, onVerdict),
     sagasCommand(program, output, onVerdict),

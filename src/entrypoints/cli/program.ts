@@ -31,6 +31,11 @@ export type Program = {
   /** Prints the operator log of a running service. */
   log(options: LogOptions, output: Output): Promise<void>;
   /**
+   * Shows the sale of one coupon of a running service until a signal stops the process. Rejects when the service refuses that,
+   * or cannot be reached at the start.
+   */
+  watch(options: WatchOptions, output: Output): Promise<void>;
+  /**
    * Shows or changes one claim of a running service. Resolves to `unknown` when the claim may have changed. Rejects when the
    * service refuses the call.
    */
@@ -119,6 +124,15 @@ export type LogOptions = {
   /** By default the address on which the configured service listens. */
   url?: string;
   limit: number;
+  json?: boolean;
+};
+
+/** The options of `watch`. */
+export type WatchOptions = {
+  coupon: string;
+  /** By default the address on which the configured service listens. */
+  url?: string;
+  /** Lines of JSON, also on a terminal. */
   json?: boolean;
 };
 

@@ -3,14 +3,15 @@ import { SerializerSelector } from '@fastify/fast-json-stringify-compiler';
 import type { FastifySerializerCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { builtOnce } from './built-once.ts';
-import { sharedSchemas } from './shared.ts';
+import { referredSchemas } from './referred-schemas.ts';
 
-const byId = sharedSchemas.map((schema) => [(schema as { $id?: string }).$id, schema] as const);
-const compile = SerializerSelector()(Object.fromEntries(byId));
+const compilerWith = SerializerSelector();
 
-const serializerOf = builtOnce((schema: TSchema) =>
-  compile({ schema, method: '', url: '', httpStatus: '' }),
-);
+const serializerOf = builtOnce((schema: TSchema) => {
+  const referred = referredSchemas(schema).map((shared) => [shared.$id, shared] as const);
+  const compile = compilerWith(Object.fromEntries(referred));
+  return compile({ schema, method: '', url: '', httpStatus: '' });
+});
 
 /** Fastify's compiler of response schemas. All servers of the process share what it has built. */
 export const serializerCompiler: FastifySerializerCompiler<TSchema> = ({ schema }) =>

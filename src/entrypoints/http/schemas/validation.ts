@@ -5,7 +5,7 @@ import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { AppError, detailOf, type FieldError } from '../../../core/errors.ts';
 import { builtOnce } from './built-once.ts';
-import { sharedSchemas } from './shared.ts';
+import { referredSchemas } from './referred-schemas.ts';
 
 const strict = builtOnce(compilerOf({ coerceTypes: false }));
 const loose = builtOnce(compilerOf({ coerceTypes: 'array' }));
@@ -35,6 +35,10 @@ function compilerOf(options: { coerceTypes: false | 'array' }) {
     logger: false,
   });
   formats.default(ajv, ['date-time', 'uuid']);
-  for (const schema of sharedSchemas) ajv.addSchema(schema);
-  return (schema: TSchema) => ajv.compile(schema);
+  return (schema: TSchema) => {
+    for (const shared of referredSchemas(schema)) {
+      if (!(shared.$id in ajv.schemas)) ajv.addSchema(shared);
+    }
+    return ajv.compile(schema);
+  };
 }
