@@ -47,7 +47,7 @@ const views: Record<string, View> = {
   'a scheduled sale': { at: () => saleAt(scheduled), ready: heading('Actions') },
   'a sale that does not exist': {
     at: () => saleAt('there-is-none'),
-    ready: (page) => page.getByRole('alert').first().waitFor(),
+    ready: heading('No such sale'),
   },
   'add stock': { at: () => saleAt(open), ready: dialog('Add stock') },
   schedule: { at: () => saleAt(open), ready: dialog('Schedule') },

@@ -10,13 +10,14 @@ import { useWrite } from './use-write.ts';
 export function PauseControl({
   name,
   coupon,
-  isDisabled,
+  whyDisabledId,
   onChange,
 }: {
   name: string;
   /** Undefined while nothing is known of it. It can be paused all the same. */
   coupon: CouponSummary | undefined;
-  isDisabled: boolean;
+  /** The id of the text that says why it is disabled. Undefined: it is not. */
+  whyDisabledId: string | undefined;
   onChange: (coupon: Coupon, message: string) => void;
 }) {
   const isPaused = coupon?.paused ?? false;
@@ -39,7 +40,10 @@ export function PauseControl({
       <button
         type="button"
         class={isPaused ? 'primary pause' : 'pause'}
-        disabled={isDisabled || step === 'sending' || step === 'unknown'}
+        disabled={whyDisabledId !== undefined}
+        // Not disabled, which would take the focus away. A second press does nothing.
+        aria-disabled={step === 'sending' || step === 'unknown'}
+        aria-describedby={whyDisabledId}
         onClick={press}
       >
         {isPaused ? 'Resume the sale' : 'Pause the sale'}

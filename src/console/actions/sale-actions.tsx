@@ -59,7 +59,12 @@ export function SaleActions({ sale }: { sale: Sale }) {
         <p id={reasonId}>You are logged in as a viewer. Actions need the admin key.</p>
       )}
       {coupon?.archived !== true && (
-        <PauseControl name={name} coupon={coupon} isDisabled={!mayOperate} onChange={onDone} />
+        <PauseControl
+          name={name}
+          coupon={coupon}
+          whyDisabledId={mayOperate ? undefined : reasonId}
+          onChange={onDone}
+        />
       )}
       {coupon?.paused && (
         <div class="row">
