@@ -11,14 +11,15 @@ import { withoutRepeats } from './without-repeats.ts';
 export function PauseControl({
   name,
   coupon,
-  isDisabled,
+  whyDisabledId,
   onPress,
   onChange,
 }: {
   name: string;
   /** Undefined while nothing is known of it. It can be paused all the same. */
   coupon: CouponSummary | undefined;
-  isDisabled: boolean;
+  /** The id of the text that says why it is disabled. Undefined: it is not. */
+  whyDisabledId: string | undefined;
   onPress: () => void;
   onChange: (coupon: Coupon, message: string) => void;
 }) {
@@ -43,8 +44,10 @@ export function PauseControl({
       <button
         type="button"
         class={isPaused ? 'primary pause' : 'pause'}
-        disabled={isDisabled}
+        disabled={whyDisabledId !== undefined}
+        // Not disabled, which would take the focus away. A second press does nothing.
         aria-disabled={step === 'sending' || step === 'unknown'}
+        aria-describedby={whyDisabledId}
         onClick={({ detail: clicks }) => {
           // The second click of a double click would take the first one back.
           if (clicks <= 1) press();

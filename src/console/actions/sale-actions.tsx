@@ -61,7 +61,7 @@ export function SaleActions({ sale }: { sale: Sale }) {
       {coupon?.archived !== true && (
         <PauseControl
           {...{ name, coupon }}
-          isDisabled={!mayOperate}
+          whyDisabledId={mayOperate ? undefined : reasonId}
           onPress={() => setMessage('')}
           onChange={onDone}
         />
