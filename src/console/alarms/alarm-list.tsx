@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { SectionLink } from '../ui/section-link.tsx';
 import { formatTimeOfDay } from '../ui/time-of-day.ts';
 import { type Alarm, type AlarmSet, announcementOf } from './alarm.ts';
 import './alarms.css';
