@@ -6,6 +6,8 @@ import { availableParallelism } from 'node:os';
 const checks = {
   types: ['tsc', '-p', 'tsconfig.json'],
   client: ['tsc', '-p', 'tsconfig.client.json'],
+  console: ['tsc', '-p', 'tsconfig.console.json'],
+  'console tests': ['tsc', '-p', 'tsconfig.console-tests.json'],
   lint: ['biome', 'check', '--error-on-warnings', '.'],
   unit: ['vitest', 'run', '--project', 'unit'],
 };
@@ -39,7 +41,7 @@ async function run(name, [program = '', ...args]) {
   const lastLine = output.trimEnd().split('\n').at(-1) ?? '';
   const summary = isPassed ? lastLine : '';
   if (!isPassed) process.stdout.write(`\n${output.trimEnd()}\n`);
-  const line = `${isPassed ? 'passed' : 'FAILED'}  ${name.padEnd(6)} ${seconds.padStart(5)} s`;
+  const line = `${isPassed ? 'passed' : 'FAILED'}  ${name.padEnd(13)} ${seconds.padStart(5)} s`;
   process.stdout.write(`${`${line}  ${summary}`.trimEnd()}\n`);
   return isPassed;
 }

@@ -3,6 +3,7 @@
 import { chmodSync, cpSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+const consoleSource = join('src', 'console');
 const isSql = (path) => path.endsWith('.sql');
 
 // Removed first: a deleted or renamed statement or migration must not remain from an old build.
@@ -10,7 +11,8 @@ for (const path of readdirSync('dist', { recursive: true }).filter(isSql))
   rmSync(join('dist', path));
 cpSync('src', 'dist', {
   recursive: true,
-  filter: (path) => isSql(path) || statSync(path).isDirectory(),
+  // The page is built on its own.
+  filter: (path) => isSql(path) || (statSync(path).isDirectory() && path !== consoleSource),
 });
 
 // The first line of the executable sets the Node flags.

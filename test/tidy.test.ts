@@ -58,6 +58,18 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/client.ts': "export { a } from './client/a.ts';\nimport './core/a.ts';",
       'src/client/a.ts':
         "import './b.ts';\nimport 'node:crypto';\nimport 'pg';\nimport '../client.ts';",
+      'src/console/page.tsx': [
+        "import 'preact/hooks';",
+        "import 'uplot/dist/uPlot.min.css';",
+        "import type { A } from '../client/a.ts';",
+        "import '../client.ts';",
+        "import 'preact-router';",
+        "import 'node:path';",
+        "import '../core/errors.ts';",
+      ].join('\n'),
+      'src/console/vite.config.ts': "import 'node:path';\nimport 'vite';",
+      'src/app/page.ts': "import '../console/page.tsx';",
+      'src/entrypoints/http/page.ts': "import '../../console/page.tsx';",
       'src/figures/a.ts':
         "import './b.ts';\nimport '../client.ts';\nimport '../core/a.ts';\nimport 'node:fs';",
       'src/elsewhere/a.ts': '',
@@ -81,6 +93,11 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/client/a.ts:2: may not import node:crypto',
       'src/client/a.ts:3: may not import pg',
       'src/client/a.ts:4: may not import ../client.ts',
+      'src/console/page.tsx:5: may not import preact-router',
+      'src/console/page.tsx:6: may not import node:path',
+      'src/console/page.tsx:7: may not import ../core/errors.ts',
+      'src/app/page.ts:1: may not import ../console/page.tsx',
+      'src/entrypoints/http/page.ts:1: may not import ../../console/page.tsx',
       'src/figures/a.ts:3: may not import ../core/a.ts',
       'src/figures/a.ts:4: may not import node:fs',
       'src/elsewhere/a.ts:1: lies in no part',
@@ -112,6 +129,7 @@ const planted: Record<TidyRuleName, Planted> = {
         "import {\n  a,\n} from '@a/c';",
       ].join('\n'),
       'src/app.test.ts': "import 'tsx';",
+      'src/console/page.tsx': "import { render } from 'preact';",
     },
     finds: ['src/app.ts:4: tsx is not', 'src/app.ts:7: @a/c is not'],
   },
@@ -162,9 +180,14 @@ const planted: Record<TidyRuleName, Planted> = {
   'nothing writes to the console': {
     files: {
       'src/a.ts': 'console.log(1);\n// console.log(2)\n"console.log(3)";',
+      'src/console/a.tsx': "const a = <p>It's {b}</p>;\nconsole.log(a);",
       'scripts/a.mjs': '\nconsole.error(1);',
     },
-    finds: ['src/a.ts:1: uses console.log', 'scripts/a.mjs:2: uses console.error'],
+    finds: [
+      'src/a.ts:1: uses console.log',
+      'src/console/a.tsx:2: uses console.log',
+      'scripts/a.mjs:2: uses console.error',
+    ],
   },
   'every exported declaration has a doc comment': {
     files: {
@@ -204,11 +227,13 @@ const planted: Record<TidyRuleName, Planted> = {
   'no shipped file is over 300 lines': {
     files: {
       'src/long.ts': 'x;\n'.repeat(301),
+      'src/long.tsx': 'x;\n'.repeat(301),
       'src/right.ts': 'x;\n'.repeat(300),
+      'src/long.test.tsx': 'x;\n'.repeat(301),
       'src/client/api-types.ts': 'x;\n'.repeat(301),
       'src/long.test.ts': 'x;\n'.repeat(301),
     },
-    finds: ['src/long.ts:301: is over'],
+    finds: ['src/long.ts:301: is over', 'src/long.tsx:301: is over'],
   },
   'SQL stands in .sql files only': {
     files: {
@@ -342,11 +367,16 @@ const planted: Record<TidyRuleName, Planted> = {
     files: {
       'src/a.ts': '// SPDX-License-Identifier: GPL-3.0-or-later\nx;',
       'src/b.ts': '#!/usr/bin/env node\n// SPDX-License-Identifier: GPL-3.0-or-later\n',
+      'src/f.tsx': 'x;',
       'src/c.ts': 'x;\n// SPDX-License-Identifier: GPL-3.0-or-later',
       'scripts/d.mjs': '// SPDX-License-Identifier: MIT',
       'docs/e.md': '',
     },
-    finds: ['src/c.ts:1: does not begin', 'scripts/d.mjs:1: does not begin'],
+    finds: [
+      'src/f.tsx:1: does not begin',
+      'src/c.ts:1: does not begin',
+      'scripts/d.mjs:1: does not begin',
+    ],
   },
   'no note of unfinished work is left': {
     files: {
@@ -506,6 +536,15 @@ describe('the scanner', () => {
     ]);
     expect(code.replaceAll(/\s+/g, ' ')).toBe(
       'const a = ; const b = c({ d: }) ; const f = g / h; const i = .test(j) / 2; return ;',
+    );
+  });
+
+  it('reads elements and their text as code', () => {
+    const source = "const a = <p title='b'>Don't {c / 2} <br /></p>;\nconst d = /e'/;";
+    const { code, literals } = scanTypeScript(source, { hasMarkup: true });
+    expect(literals.map(({ text }) => text)).toEqual(['b']);
+    expect(code.replaceAll(/\s+/g, ' ')).toBe(
+      "const a = <p title= >Don't {c / 2} <br /></p>; const d = ;",
     );
   });
 });

@@ -5,7 +5,7 @@ import { expectProblem } from '../support/contract-problems.ts';
 import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
 
 const healthPaths = ['/health', '/api/health', '/readyz', '/livez', '/api/../health'];
-const otherPaths = ['/api/coupons', '/metrics', '/docs', '/openapi.json', '/nowhere'];
+const otherPaths = ['/api/coupons', '/metrics', '/docs', '/console', '/openapi.json', '/nowhere'];
 
 /** Sends a request whose target is a full URL. */
 async function sendAbsolute(

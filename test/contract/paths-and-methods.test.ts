@@ -22,6 +22,8 @@ const routes = [
   ['/docs', 'GET, HEAD'],
   ['/docs/', 'GET, HEAD'],
   ['/docs/static/swagger-ui.css', 'GET, HEAD'],
+  ['/console', 'GET, HEAD'],
+  ['/console/sale', 'GET, HEAD'],
 ] as const;
 
 // CONNECT requests a tunnel and never becomes a request.

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startBundledPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { endOf, exitOf } from '../support/end-of-process.ts';
@@ -16,6 +17,8 @@ const endMsMax = 250_000;
 const installMsMax = 400_000;
 const packedBytesMax = 860_000;
 const unpackedBytesMax = 3_200_000;
+// What a browser loads for the console, and the licences, compressed by gzip.
+const consoleBytesMax = 90_000;
 
 type Packed = { filename: string; size: number; unpackedSize: number; files: { path: string }[] };
 
@@ -25,6 +28,18 @@ let packed: Packed;
 let unreachable: string | undefined;
 
 type Ended = { code: number | null; output: string };
+
+/** Loads the page of the console, and what it loads. */
+async function expectConsole(url: string): Promise<void> {
+  const html = await (await fetch(`${url}/console`)).text();
+  expect(html).not.toMatch(/<script(?![^>]* src=)|<style|\sstyle=|\son\w+=/i);
+  const links = [...html.matchAll(/\s(?:src|href)="([^"]+)"/g)].map(([, link = '']) => link);
+  expect(links.some((link) => link.endsWith('.js'))).toBe(true);
+  for (const link of links) {
+    expect(link).toMatch(/^\/console\/assets\//);
+    expect((await fetch(url + link)).status, link).toBe(200);
+  }
+}
 
 /** The JavaScript programs of a page. */
 const programsIn = (page: string) =>
@@ -86,6 +101,7 @@ describe('the package', () => {
     /^examples\/client-[a-z]+\/[a-z]+\.(?:mjs|js|html)$/,
     /^dist\/.*\.js$/,
     /^dist\/(?:adapters|proof)\/[a-z0-9_/-]+\.sql$/,
+    /^dist\/console\/(?:index\.html|licences\.md|assets\/[a-z0-9-]+-[\w-]{8}\.(?:js|css|svg))$/i,
     /^dist\/(?:library|entrypoints\/library\/[a-z-]+|core\/.*|client|client\/[a-z-]+)\.d\.ts$/,
   ];
 
@@ -94,10 +110,25 @@ describe('the package', () => {
     expect(paths.filter((path) => !shipped.some((pattern) => pattern.test(path)))).toEqual([]);
     const source = (await readdir(join(root, 'src'), { recursive: true }))
       .filter((path) => /\.(?:ts|sql)$/.test(path) && !path.endsWith('.test.ts'))
+      .filter((path) => !path.startsWith('console/'))
       .map((path) => `dist/${path.replace(/\.ts$/, '.js')}`);
-    expect(paths.filter((path) => /^dist\/.*\.(?:js|sql)$/.test(path)).sort()).toEqual(
-      source.sort(),
-    );
+    const compiled = paths.filter((path) => /^dist\/(?!console\/).*\.(?:js|sql)$/.test(path));
+    expect(compiled.sort()).toEqual(source.sort());
+  });
+
+  it('has the console, with the licences of its packages, in 90 KB of compressed files', async () => {
+    const names = packed.files
+      .map(({ path }) => path)
+      // The page does not load the sections of the runbook: they open in a tab of their own.
+      .filter((path) => /^dist\/console\/(?!alarms\.)/.test(path));
+    const contents = await Promise.all(names.map((name) => readFile(join(root, name))));
+    const sizes = contents.map((content) => gzipSync(content, { level: 9 }).length);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(consoleBytesMax);
+    const licences = String(contents[names.indexOf('dist/console/licences.md')]);
+    const bundled = [...licences.matchAll(/^## (\S+) - .* \(MIT\)$/gm)].map(([, name]) => name);
+    expect(bundled).toContain('preact');
+    const script = String(contents[names.findIndex((name) => name.endsWith('.js'))]);
+    expect(script).not.toContain('sourceMappingURL');
   });
 
   it('stays below its size limits', () => {
@@ -135,6 +166,7 @@ describe('the package in an empty folder', () => {
         post('/api/coupons/claim', { user_id: userId, coupon_name: 'LAUNCH' });
       expect(await claim('ada')).toBe(200);
       expect(await claim('eve')).toBe(400);
+      await expectConsole(url);
       // The program of the page about the client, which finds this coupon and this claim.
       const page = join(folder, 'node_modules/firstcome/docs/client.md');
       const [program = ''] = programsIn(await readFile(page, 'utf8'));

@@ -276,10 +276,13 @@ export const calls: Record<string, Row> = {
     make: ({ coupon }) => ({ method: 'HEAD', path: pathOf(coupon, 'events') }),
   },
   ...Object.fromEntries(
-    ['/health', '/api/health', '/readyz', '/livez', '/openapi.json', '/docs'].map((path) => [
-      `read ${path}`,
-      { route: `GET ${path}`, for: 'all' as const, make: () => ({ method: 'GET', path }) },
-    ]),
+    // The console must be built.
+    ['/health', '/api/health', '/readyz', '/livez', '/openapi.json', '/docs', '/console'].map(
+      (path) => [
+        `read ${path}`,
+        { route: `GET ${path}`, for: 'all' as const, make: () => ({ method: 'GET', path }) },
+      ],
+    ),
   ),
 };
 

@@ -2,7 +2,7 @@
 /** Finds `chromium`: on PATH, or in Debian's packages if they can be installed. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, type BrowserServer, chromium } from 'playwright-core';
 import { findProgram } from './optional-program.ts';
 
 /**
@@ -17,15 +17,24 @@ export async function hasChromium(): Promise<boolean> {
 
 /** Starts the browser, with a profile of its own. It connects to nothing but what its pages ask for. */
 export function startChromium(): Promise<Browser> {
+  return chromium.launch(launchOptions());
+}
+
+/** Starts it for several processes or threads, which reach it by `chromium.connect`. */
+export function startChromiumServer(): Promise<BrowserServer> {
+  return chromium.launchServer({ ...launchOptions(), host: '127.0.0.1' });
+}
+
+function launchOptions() {
   const executablePath = fileOnPath();
   if (executablePath === undefined) throw new Error('hasChromium() is false: start no browser');
-  return chromium.launch({
+  return {
     executablePath,
     args: [
       ...['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
       ...['--disable-background-networking', '--disable-component-update'],
     ],
-  });
+  };
 }
 
 function fileOnPath(): string | undefined {

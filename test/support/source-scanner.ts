@@ -14,9 +14,12 @@ export type ScannedSource = { code: string; literals: Literal[]; comments: Comme
 const beforeRegularExpression =
   /^(?:[(,=:[!&|?{;+\-*%<>~^]?|return|typeof|case|in|of|void|throw|await|yield|else|do)$/;
 
-/** Splits a TypeScript or JavaScript source, which must compile. */
-export function scanTypeScript(source: string): ScannedSource {
-  const scanner = new TypeScriptScanner(source);
+/**
+ * Splits a TypeScript or JavaScript source, which must compile. With `hasMarkup`, as in a .tsx file, `</` ends an element, and
+ * an apostrophe inside a word is text.
+ */
+export function scanTypeScript(source: string, { hasMarkup = false } = {}): ScannedSource {
+  const scanner = new TypeScriptScanner(source, hasMarkup);
   scanner.readCode(false);
   return scanner.result();
 }
@@ -37,6 +40,7 @@ function blank(text: string): string {
 
 class TypeScriptScanner {
   private readonly source: string;
+  private readonly hasMarkup: boolean;
   private readonly code: string[] = [];
   private readonly literals: Literal[] = [];
   private readonly comments: Comment[] = [];
@@ -45,8 +49,9 @@ class TypeScriptScanner {
   private lastToken = '';
   private spaced = false;
 
-  constructor(source: string) {
+  constructor(source: string, hasMarkup: boolean) {
     this.source = source;
+    this.hasMarkup = hasMarkup;
   }
 
   result(): ScannedSource {
@@ -59,7 +64,8 @@ class TypeScriptScanner {
     while (this.at < this.source.length) {
       const character = this.source.charAt(this.at);
       if (this.readComment()) continue;
-      if (character === "'" || character === '"') this.readText(character);
+      if (this.isMarkup(character)) this.take(character);
+      else if (character === "'" || character === '"') this.readText(character);
       else if (character === '`') this.readTemplate();
       else if (character === '/' && beforeRegularExpression.test(this.lastToken)) {
         this.readRegularExpression();
@@ -70,6 +76,13 @@ class TypeScriptScanner {
         this.take(character);
       }
     }
+  }
+
+  /** Whether a character that begins a literal elsewhere is a part of an element or of its text. */
+  private isMarkup(character: string): boolean {
+    if (!this.hasMarkup) return false;
+    if (character === '/') return this.lastToken === '<';
+    return character === "'" && /\w/.test(this.source.charAt(this.at - 1));
   }
 
   private take(character: string): void {

@@ -72,18 +72,17 @@ export async function createRole(
   };
 }
 
-/** Copies the template. */
-export function createTestDatabase(): Promise<TestDatabase> {
-  return createDatabase(template);
+/** Copies the template, on the project's PostgreSQL unless the URL of another server is given. */
+export function createTestDatabase(serverUrl = inject('postgresUrl')): Promise<TestDatabase> {
+  return createDatabase(template, serverUrl);
 }
 
 /** Creates a database without our tables, as an administrator does. */
 export function createEmptyDatabase(): Promise<TestDatabase> {
-  return createDatabase('template1');
+  return createDatabase('template1', inject('postgresUrl'));
 }
 
-async function createDatabase(source: string): Promise<TestDatabase> {
-  const serverUrl = inject('postgresUrl');
+async function createDatabase(source: string, serverUrl: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   await runOn(serverUrl, `create database ${name} template ${source}`);
   const url = urlOf(serverUrl, name);

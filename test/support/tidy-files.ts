@@ -43,13 +43,18 @@ function readText(path: string): string | undefined {
 }
 
 /** Whether the file is TypeScript below `src` that is shipped, not a test. */
-export function isShipped({ path }: TidyFile): boolean {
-  return path.startsWith('src/') && path.endsWith('.ts') && !path.endsWith('.test.ts');
+export function isShipped(file: TidyFile): boolean {
+  return isSource(file) && !/\.test\.tsx?$/.test(file.path);
 }
 
 /** Whether the file is TypeScript below `src`, tests included. */
 export function isSource({ path }: TidyFile): boolean {
-  return path.startsWith('src/') && path.endsWith('.ts');
+  return /^src\/.*\.tsx?$/.test(path) && !isBuildFile(path);
+}
+
+/** Whether it says how a part is built, and is no part itself. */
+function isBuildFile(path: string): boolean {
+  return path.endsWith('/vite.config.ts');
 }
 
 /** A finding at an offset of the file's text. */
@@ -79,7 +84,7 @@ const scans = new WeakMap<TidyFile, ScannedSource>();
 export function scanned(file: TidyFile): ScannedSource {
   let scan = scans.get(file);
   if (scan === undefined) {
-    scan = scanTypeScript(file.text);
+    scan = scanTypeScript(file.text, { hasMarkup: file.path.endsWith('.tsx') });
     scans.set(file, scan);
   }
   return scan;

@@ -62,7 +62,7 @@ const licence = '// SPDX-License-Identifier: GPL-3.0-or-later';
 
 function filesWithoutLicence(files: readonly TidyFile[]): Finding[] {
   return files
-    .filter(({ path }) => /\.(?:ts|mts|js|mjs|cjs)$/.test(path))
+    .filter(({ path }) => /\.(?:tsx?|mts|js|mjs|cjs)$/.test(path))
     .filter(({ text }) => {
       const [first = '', second] = text.split('\n');
       return (first.startsWith('#!') ? second : first) !== licence;
@@ -75,7 +75,7 @@ const unfinished = new RegExp(`\\b(?:${'FIX-ME|XX-X|TO-DO'.replaceAll('-', '')})
 
 function unfinishedWork(files: readonly TidyFile[]): Finding[] {
   return files
-    .filter(({ path }) => /\.(?:ts|mts|js|mjs|cjs|sql|sh|ya?ml)$/.test(path))
+    .filter(({ path }) => /\.(?:tsx?|mts|js|mjs|cjs|sql|sh|ya?ml)$/.test(path))
     .flatMap((file) => findAll(file, file.text, unfinished, ([text]) => `holds ${text}`));
 }
 
@@ -105,7 +105,7 @@ const forbiddenWords = new Map(
 
 function wordsOutsideTheVocabulary(files: readonly TidyFile[]): Finding[] {
   return files
-    .filter(({ path }) => /^src\/.*\.(?:ts|sql)$/.test(path))
+    .filter(({ path }) => /^src\/.*\.(?:tsx?|sql)$/.test(path))
     .flatMap((file) => {
       const text = file.path.endsWith('.sql') ? blankSql(file.text) : scanned(file).code;
       const findings = findAll(file, text, /[A-Za-z_]\w*/g, ([name]) => complaintAbout(name));

@@ -14,18 +14,21 @@ import {
 type Import = { specifier: string; start: number; typeOnly: boolean };
 
 /** What a part of `src` may import besides itself; `packages` covers npm, `builtins` covers Node. */
-type Zone = { path: RegExp; relative: RegExp; packages: boolean; builtins: boolean };
+type Zone = { path: RegExp; relative: RegExp; packages: RegExp; builtins: boolean };
 
-const any = { packages: true, builtins: true };
-const none = { packages: false, builtins: false };
+const any = { packages: /^/, builtins: true };
+const none = { packages: /(?!)/, builtins: false };
+// They are built into the page, so the package does not depend on them.
+const inPage = { packages: /^(?:preact|uplot)(?:\/|$)/, builtins: false };
 
 // The first zone that contains a file counts.
 const zones: Zone[] = [
   { path: /^src\/core\//, relative: /^src\/core\//, ...none },
   { path: /^src\/main\.ts$/, relative: /^src\/(?:app\/|entrypoints\/cli\/)/, ...none },
-  { path: /^src\/(?:app[./]|library\.ts$)/, relative: /^src\//, ...any },
+  { path: /^src\/(?:app[./]|library\.ts$)/, relative: /^src\/(?!console\/)/, ...any },
   { path: /^src\/config[./]/, relative: /^src\/(?:config[./]|core\/)/, ...any },
   { path: /^src\/client[./]/, relative: /^src\/client\//, ...none },
+  { path: /^src\/console\//, relative: /^src\/(?:console\/|figures\/|client[./])/, ...inPage },
   { path: /^src\/figures\//, relative: /^src\/(?:figures\/|client\.ts$)/, ...none },
   { path: /^src\/proof\//, relative: /^src\/proof\//, ...any },
 ];
@@ -86,14 +89,20 @@ export function importsOfUndeclaredPackages(files: readonly TidyFile[]): Finding
   if (manifest === undefined) return [];
   const { dependencies = {}, optionalDependencies = {} } = JSON.parse(manifest.text);
   const declared = new Set(Object.keys({ ...dependencies, ...optionalDependencies }));
-  return files.filter(isShipped).flatMap((file) =>
-    importsOf(file)
-      .filter(({ specifier, typeOnly }) => !typeOnly && !/^(?:\.|node:)/.test(specifier))
-      .filter(({ specifier }) => !declared.has(packageOf(specifier)))
-      .map((one) =>
-        findingAt(file, one.start, `${packageOf(one.specifier)} is not in dependencies`),
-      ),
-  );
+  return files
+    .filter((file) => isShipped(file) && !isInPage(file))
+    .flatMap((file) =>
+      importsOf(file)
+        .filter(({ specifier, typeOnly }) => !typeOnly && !/^(?:\.|node:)/.test(specifier))
+        .filter(({ specifier }) => !declared.has(packageOf(specifier)))
+        .map((one) =>
+          findingAt(file, one.start, `${packageOf(one.specifier)} is not in dependencies`),
+        ),
+    );
+}
+
+function isInPage({ path }: TidyFile): boolean {
+  return path.startsWith('src/console/');
 }
 
 /** Only the configuration reads the environment; the bundled database may pass it to the processes that it starts. */
@@ -133,7 +142,7 @@ export function impureCore(files: readonly TidyFile[]): Finding[] {
 /** Nothing writes past the log. */
 export function consoleCalls(files: readonly TidyFile[]): Finding[] {
   return files
-    .filter(({ path }) => /\.(?:ts|mjs|js)$/.test(path))
+    .filter(({ path }) => /\.(?:tsx?|mjs|js)$/.test(path))
     .flatMap((file) =>
       findAll(file, scanned(file).code, /\bconsole\s*\.\s*\w+/g, ([text]) => `uses ${text}`),
     );
@@ -183,9 +192,9 @@ function zoneOf(path: string): Zone | undefined {
 }
 
 function isAllowed(file: TidyFile, zone: Zone, specifier: string): boolean {
-  const isTest = file.path.endsWith('.test.ts');
+  const isTest = /\.test\.tsx?$/.test(file.path);
   if (specifier.startsWith('node:')) return zone.builtins || isTest;
-  if (!specifier.startsWith('.')) return zone.packages || isTest;
+  if (!specifier.startsWith('.')) return zone.packages.test(specifier) || isTest;
   const target = targetOf(file, specifier);
   return zone.relative.test(target) || (isTest && target.startsWith('test/support/'));
 }

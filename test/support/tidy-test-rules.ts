@@ -46,6 +46,6 @@ export function exactCountsAwaited(files: readonly TidyFile[]): Finding[] {
 }
 
 function isTestCode({ path }: TidyFile): boolean {
-  const isTest = path.endsWith('.test.ts') || /^test\/.*\.m?ts$/.test(path);
+  const isTest = /\.test\.tsx?$/.test(path) || /^test\/.*\.m?ts$/.test(path);
   return isTest && !slowByDesign.has(path);
 }

@@ -11,6 +11,8 @@ import { accessWith } from './access.ts';
 import type { ApiKeys } from './api-keys.ts';
 import { ClientConnections } from './connections/client-connections.ts';
 import type { ConnectionsState } from './connections/connections.ts';
+import { readConsoleFiles } from './console/console-files.ts';
+import { serveConsole } from './console/serve-console.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
 import { enforceAccess } from './enforce-access.ts';
 import type { HttpApp } from './http-app.ts';
@@ -24,6 +26,7 @@ import { requestIds } from './requests/request-ids.ts';
 import { answerUnknownRoutes } from './requests/unknown-route.ts';
 import type { HttpDependencies, ServerParts } from './route.ts';
 import { monitoringRoutes, routes } from './routes.ts';
+import { serializerCompiler } from './schemas/serialization.ts';
 import { sharedSchemas } from './schemas/shared.ts';
 import { validatorCompiler } from './schemas/validation.ts';
 import { startStreamWith } from './streams/start-stream.ts';
@@ -46,6 +49,8 @@ export type HttpOptions = {
   apiKeys(): ApiKeys;
   /** Whether a user token may confirm the claims of its user; not unless set. */
   usersMayConfirm?: boolean;
+  /** Where the console was built into, which is read once. Undefined: none is served. */
+  consoleFolder?: string;
   /** Whether only health and metrics are served. */
   isMonitoringOnly?: boolean;
 };
@@ -94,7 +99,8 @@ export async function createHttpServer(
 
   await hooks.addTo(app);
   readJsonBodies(app);
-  app.setValidatorCompiler(validatorCompiler());
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
   for (const schema of sharedSchemas) app.addSchema(schema);
   app.setErrorHandler<FastifyError>(errorHandler(log));
   app.addHook('onClose', async () => clients.connections.end());
@@ -122,7 +128,11 @@ export async function createHttpServer(
   };
   const served = options.isMonitoringOnly ? monitoringRoutes : routes;
   for (const route of served) route(app, { ...dependencies, ...parts });
-  if (!options.isMonitoringOnly) await serveDocs(app);
+  if (!options.isMonitoringOnly) {
+    await serveDocs(app);
+    if (options.consoleFolder !== undefined)
+      serveConsole(app, readConsoleFiles(options.consoleFolder));
+  }
   await app.ready();
 
   return {

@@ -4,24 +4,26 @@ import formats from 'ajv-formats';
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { AppError, detailOf, type FieldError } from '../../../core/errors.ts';
-import { sharedSchemas } from './shared.ts';
+import { builtOnce } from './built-once.ts';
+import { referredSchemas } from './referred-schemas.ts';
+
+const strict = builtOnce(compilerOf({ coerceTypes: false }));
+const loose = builtOnce(compilerOf({ coerceTypes: 'array' }));
 
 /**
  * Converts no types in bodies. Paths, queries and headers are text, so their values are converted to their types; a query
- * parameter that may be repeated and is not becomes a list of one value.
+ * parameter that may be repeated and is not becomes a list of one value. All servers of the process share what it has
+ * built.
  */
-export function validatorCompiler(): FastifySchemaCompiler<TSchema> {
-  const strict = newAjv({ coerceTypes: false });
-  const loose = newAjv({ coerceTypes: 'array' });
-  return ({ schema, httpPart }) => (httpPart === 'body' ? strict : loose).compile(schema);
-}
+export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) =>
+  (httpPart === 'body' ? strict : loose)(schema);
 
 /** The fault for fields that are not valid. */
 export function invalidRequest(fields: FieldError[]): AppError {
   return new AppError('invalid_request', { detail: detailOf(fields), fields });
 }
 
-function newAjv(options: { coerceTypes: false | 'array' }): Ajv {
+function compilerOf(options: { coerceTypes: false | 'array' }) {
   const ajv = new Ajv({
     ...options,
     // One response names every wrong field; the limit of the body bounds the work.
@@ -33,6 +35,10 @@ function newAjv(options: { coerceTypes: false | 'array' }): Ajv {
     logger: false,
   });
   formats.default(ajv, ['date-time', 'uuid']);
-  for (const schema of sharedSchemas) ajv.addSchema(schema);
-  return ajv;
+  return (schema: TSchema) => {
+    for (const shared of referredSchemas(schema)) {
+      if (!(shared.$id in ajv.schemas)) ajv.addSchema(shared);
+    }
+    return ajv.compile(schema);
+  };
 }

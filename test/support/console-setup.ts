@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What the tests of the console share: a service with its page, a browser, and a session of each role. */
+import type { TestProject } from 'vitest/node';
+import { adminKey, claimKey, viewerKey } from './access-keys.ts';
+import { hasChromium, startChromiumServer } from './chromium-program.ts';
+import { logIn } from './console-session.ts';
+import { freePort } from './free-port.ts';
+import { endServiceProcesses, patience, startServiceProcess } from './service-process.ts';
+import { createTestDatabase } from './test-database.ts';
+
+/** The keys of that service. */
+export const consoleKeys = {
+  ...{ ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey, VIEWER_API_KEY: viewerKey },
+};
+
+/** Where they are. */
+export type SharedConsole = {
+  /** The service, without a path. */
+  url: string;
+  /** The URL of its database. */
+  databaseUrl: string;
+  /** The address of the browser for `chromium.connect`. */
+  browser: string;
+  /** Origins of other pages on this machine, on which nothing listens yet: one in `CORS_ORIGINS`, and one that is not. */
+  otherOrigins: Record<'invited' | 'unknown', string>;
+  /** The cookies of a session by role, as `name=value`. */
+  cookies: Record<'operator' | 'viewer', string>;
+};
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Undefined without a browser. */
+    sharedConsole: SharedConsole | undefined;
+  }
+}
+
+/** Starts them for a project of tests, if this machine has the browser. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  if (!(await hasChromium())) {
+    project.provide('sharedConsole', undefined);
+    return async () => undefined;
+  }
+  const database = await createTestDatabase(project.getProvidedContext().postgresUrl);
+  const [invited, unknown] = [await otherOrigin(), await otherOrigin()];
+  const service = await startServiceProcess({
+    ...{ ...patience, ...consoleKeys, DATABASE_URL: database.url, CORS_ORIGINS: invited },
+  });
+  const browser = await startChromiumServer();
+  const [operator, viewer] = [
+    await logIn(adminKey, service.url),
+    await logIn(viewerKey, service.url),
+  ];
+  project.provide('sharedConsole', {
+    ...{ url: service.url, databaseUrl: database.url, browser: browser.wsEndpoint() },
+    otherOrigins: { invited, unknown },
+    cookies: { operator, viewer },
+  });
+  return async () => {
+    await browser.close();
+    await endServiceProcesses();
+    await database.drop();
+  };
+}
+
+const otherOrigin = async () => `http://127.0.0.1:${await freePort()}`;
