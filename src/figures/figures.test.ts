@@ -12,7 +12,7 @@ const timeOf = (second: number) => new Date(second * 1000).toISOString();
 function secondWith(second: number, more: Partial<OutcomeSecond> = {}): OutcomeSecond {
   return {
     ...{ at: timeOf(second), complete: true, outcomes: {}, unattributed: {} },
-    ...{ p50_ms: null, p99_ms: null, waiting_claims: 0, ...more },
+    ...{ p50_ms: null, p99_ms: null, waiting_claims: 0, remaining_amount: null, ...more },
   };
 }
 

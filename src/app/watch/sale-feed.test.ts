@@ -10,7 +10,7 @@ const startMs = Date.parse('2030-01-31T18:00:10.000Z');
 const timeOf = (ms: number) => new Date(startMs + ms).toISOString();
 const claimedIn = (ms: number, claimed: number): OutcomeSecond => ({
   ...{ at: timeOf(ms), complete: true, outcomes: { claimed }, unattributed: {} },
-  ...{ p50_ms: null, p99_ms: null, waiting_claims: 0 },
+  ...{ p50_ms: null, p99_ms: null, waiting_claims: 0, remaining_amount: null },
 });
 const problem = (code: Problem['code'], instance = 'urn:request:1') =>
   ({ code, instance, status: 503, detail: `detail of ${code}` }) as Problem;
