@@ -58,6 +58,17 @@ describe('the seconds of a sale', () => {
     ]);
   });
 
+  it('have the units that were left, where these were read', () => {
+    const seconds = new OutcomeSeconds(3);
+    seconds.add(secondWith(1, { remaining_amount: 9 }));
+    seconds.add(secondWith(2, { remaining_amount: 8, complete: false }));
+    seconds.add(secondWith(3));
+    expect([1, 2, 3].map((second) => seconds.remainingIn(second))).toEqual([9, 8, undefined]);
+    seconds.add(secondWith(4));
+    seconds.add(secondWith(1, { remaining_amount: 7 }));
+    expect([1, 2].map((second) => seconds.remainingIn(second))).toEqual([undefined, 8]);
+  });
+
   it('know whether one was left out', () => {
     const seconds = new OutcomeSeconds(10);
     expect(seconds.lacksSome(0)).toBe(true);

@@ -151,6 +151,15 @@ describe('the remaining units of the last minutes', () => {
   });
 });
 
+describe('the remaining units of a second', () => {
+  it('are those that the service has read, where it has', async () => {
+    const { service, feed, ended, view } = setup();
+    service.history.seconds = [{ ...claimedIn(-3_000, 40), remaining_amount: 77 }];
+    await feed.start(ended.signal);
+    expect(view()?.remainingAt(startMs / 1_000 - 3)).toBe(77);
+  });
+});
+
 describe('the time to sold out', () => {
   it('follows the stock and not the counted claims, as soon as it is known for five seconds', async () => {
     const { clock, service, feed, ended, view } = setup();
