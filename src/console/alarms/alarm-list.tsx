@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { formatTimeOfDay } from '../ui/time-of-day.ts';
-import { type Alarm, type AlarmSet, announcementOf, hrefOfSection } from './alarm.ts';
+import { type Alarm, type AlarmSet, announcementOf } from './alarm.ts';
 import './alarms.css';
+import { hrefOfSection } from './sections.ts';
 import { useFirstSeen } from './use-first-seen.ts';
 
 /** A panel with the alarms, and with what is not known. */
