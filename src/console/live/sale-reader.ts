@@ -13,7 +13,7 @@ const callMs = 4_000;
 // Much of the history is missing only at first, and after a sleep.
 const longCallMs = 12_000;
 // A refusal that another call would meet too, such as the one of an unknown name.
-const lasting = new Set<string>(['coupon_not_found', 'forbidden']);
+const lasting = new Set<string>(['coupon_not_found', 'forbidden', 'invalid_request']);
 const lastingEveryMs = 5_000;
 // An event comes each second. Without one the seconds are read from the history, and then the stream is opened again.
 const silentAfterMs = 2_000;
