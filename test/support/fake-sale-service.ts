@@ -38,7 +38,9 @@ export class FakeSaleService implements FeedService {
 
   readOverview = async (_args: unknown, { signal }: { signal?: AbortSignal | undefined } = {}) => {
     this.calls.readOverview += 1;
-    const overview = { server_time: this.iso(this.nowMs()) } as Overview;
+    const at = this.iso(this.nowMs());
+    const coupon = { remaining_amount: 500 } as Overview['coupon'];
+    const overview = { coupon, at, server_time: at } as Overview;
     return this.answer(overview, signal);
   };
 
@@ -126,6 +128,6 @@ export function secondAt(second: number): OutcomeSecond {
   return {
     ...{ at: new Date(second * 1_000).toISOString(), complete: true },
     ...{ outcomes: { claimed: second % 100_000 }, unattributed: {} },
-    ...{ p50_ms: 1, p99_ms: 2, waiting_claims: 0, remaining_amount: null },
+    ...{ p50_ms: 1, p99_ms: 2, waiting_claims: 0, remaining_amount: second },
   };
 }

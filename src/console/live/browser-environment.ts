@@ -19,7 +19,7 @@ export const browserEnvironment: FeedEnvironment = {
 };
 
 /** Browsers have no locks in pages that were not loaded over HTTPS or from loopback. */
-function sharingOf({ locks }: { locks?: LockManager }): FeedSharing | undefined {
+function sharingOf({ locks }: { locks?: Navigator['locks'] }): FeedSharing | undefined {
   if (locks === undefined || typeof BroadcastChannel === 'undefined') return undefined;
   return {
     locks: { request: (name, options, hold) => locks.request(name, options, hold) },

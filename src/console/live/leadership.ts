@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { aborted, type FeedLocks, type FeedTime, pause } from './feed-environment.ts';
 
-/** The leader says something at least this often. */
+/** The leader sends something at least this often. */
 export const heartbeatMs = 1_000;
 
-// A leader that says nothing for this time hangs. Tabs differ a little, so that one of them is first.
+// A leader that sends nothing for this time hangs. Tabs differ a little, so that one of them is first.
 const silenceMsMin = 2_000;
 const silenceMsSpread = 500;
 
@@ -32,12 +32,12 @@ export class Leadership {
   /** Ends a request that still waits. */
   private waiting = new AbortController();
   private holding: AbortController | undefined;
-  private heardAtMs: number;
+  private newsAtMs: number;
 
   constructor(options: LeadershipOptions) {
     this.options = options;
     this.silenceMs = silenceMsMin + options.random() * silenceMsSpread;
-    this.heardAtMs = options.time.nowMs();
+    this.newsAtMs = options.time.nowMs();
   }
 
   /** Whether this tab leads. */
@@ -51,9 +51,9 @@ export class Leadership {
     void this.watch();
   }
 
-  /** The leader has said something. */
-  heard(): void {
-    this.heardAtMs = this.options.time.nowMs();
+  /** The leader has sent something. */
+  gotNews(): void {
+    this.newsAtMs = this.options.time.nowMs();
   }
 
   /** Leads no longer, and is no candidate any more. */
@@ -78,13 +78,13 @@ export class Leadership {
     const { time, mayTakeOver } = this.options;
     const { signal } = this.stopped;
     while (!signal.aborted) {
-      const { heardAtMs } = this;
-      const dueAtMs = heardAtMs + this.silenceMs;
+      const { newsAtMs } = this;
+      const dueAtMs = newsAtMs + this.silenceMs;
       await pause(time, dueAtMs - time.nowMs(), signal);
-      if (this.heardAtMs !== heardAtMs || signal.aborted) continue;
-      // Where the timer is late this tab has hung itself, and gets only now what the leader has said.
+      if (this.newsAtMs !== newsAtMs || signal.aborted) continue;
+      // Where the timer is late this tab has hung itself, and gets only now what the leader has sent.
       const hasHung = time.nowMs() - dueAtMs > heartbeatMs;
-      this.heard();
+      this.gotNews();
       if (!this.isLeading && !hasHung && mayTakeOver()) void this.hold({ steal: true }, signal);
     }
   }

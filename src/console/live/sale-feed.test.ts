@@ -142,7 +142,9 @@ describe('a sale in one tab', () => {
       expect(tab.behind()).toBeLessThan(5.5);
       expectWhole(tab.sale());
     }
-    expect(service.calls.streamOutcomes).toBeGreaterThan(streamOutcomes);
+    const opened = service.calls.streamOutcomes - streamOutcomes;
+    expect(opened).toBeGreaterThanOrEqual(1);
+    expect(opened).toBeLessThanOrEqual(4);
     expect(service.streams).toEqual(['drop']);
   });
 

@@ -89,7 +89,7 @@ export class SaleFeed {
       if (leadership.isLeading) {
         if (ask) post({ news: this.state.news(time.nowMs()) });
       } else if (news !== undefined) {
-        leadership.heard();
+        leadership.gotNews();
         if (!this.take(news)) post({ ask: true });
       }
     });

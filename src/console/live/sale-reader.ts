@@ -13,11 +13,14 @@ const callMs = 4_000;
 // Much of the history is missing only at first, and after a sleep.
 const longCallMs = 12_000;
 // A refusal that another call would meet too, such as the one of an unknown name.
-const lasting = new Set<string>(['coupon_not_found', 'forbidden']);
+const lasting = new Set<string>(['coupon_not_found', 'forbidden', 'invalid_request']);
 const lastingEveryMs = 5_000;
 // An event comes each second. Without one the seconds are read from the history, and then the stream is opened again.
 const silentAfterMs = 2_000;
 const brokenAfterMs = 2_500;
+const brokenAfterMsMax = 20_000;
+// With so many events a stream was a good one.
+const steadyEvents = 5;
 const openMs = 2_000;
 const refusedStreamMs = 1_000;
 const slotEveryMs = 5_000;
@@ -82,6 +85,9 @@ export class SaleReader {
     clock.observe(Date.parse(value.server_time), { sentAtMs, source: 'database' });
     const read = clock.read();
     this.emit({ overview: { value, ageMs: 0 }, refusal: null, ...(read && { clock: read }) });
+    const { coupon, at } = value;
+    const changedMs = this.seconds.takeStock(coupon.remaining_amount, Date.parse(at));
+    if (changedMs !== undefined) this.emitFrom(changedMs);
     return result;
   }
 
@@ -108,8 +114,12 @@ export class SaleReader {
 
   /** Reads the event stream, and opens it again when it is silent. */
   private async stream(signal: AbortSignal): Promise<void> {
+    let brokenMs = brokenAfterMs;
     while (!signal.aborted) {
-      const refused = await this.streamOnce(signal);
+      const { events, refused } = await this.streamOnce(signal, brokenMs);
+      // A busy service may send its events late. To open streams again and again would only add to its load.
+      const isSteady = events >= steadyEvents || refused !== undefined;
+      brokenMs = isSteady ? brokenAfterMs : Math.min(brokenMs * 2, brokenAfterMsMax);
       if (refused === undefined) continue;
       const waitMs = lasting.has(refused) ? lastingEveryMs : refusedStreamMs;
       await pause(this.environment.time, waitMs, signal);
@@ -117,28 +127,34 @@ export class SaleReader {
   }
 
   /** Resolves when the stream is silent, or with the reason why it cannot be opened. */
-  private async streamOnce(signal: AbortSignal): Promise<string | undefined> {
+  private async streamOnce(
+    signal: AbortSignal,
+    brokenMs: number,
+  ): Promise<{ events: number; refused?: string }> {
     const { service, time } = this.environment;
     const silent = new AbortController();
     const ended = AbortSignal.any([signal, silent.signal]);
+    let events = 0;
     let stopTimer = () => {};
     const restartTimer = (ms: number) => {
       stopTimer();
       stopTimer = time.after(ms, () => silent.abort());
     };
-    restartTimer(openMs + brokenAfterMs);
+    restartTimer(openMs + brokenMs);
     try {
       const options = { signal: ended, timeoutMs: openMs };
       for await (const event of service.streamOutcomes({ name: this.name }, options)) {
         if (ended.aborted) break;
-        restartTimer(brokenAfterMs);
+        events += 1;
+        restartTimer(brokenMs);
         this.eventAtMs = time.nowMs();
         this.emitFrom(this.seconds.takeEvent(event));
       }
-      return 'ended';
+      return { events, refused: 'ended' };
     } catch (error) {
-      if (silent.signal.aborted) return undefined;
-      return (error instanceof FirstcomeError && error.result?.outcome) || 'failed';
+      if (silent.signal.aborted) return { events };
+      const outcome = error instanceof FirstcomeError ? error.result?.outcome : undefined;
+      return { events, refused: outcome ?? 'failed' };
     } finally {
       stopTimer();
     }

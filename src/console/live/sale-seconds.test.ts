@@ -9,7 +9,7 @@ const iso = (second: number) => new Date((noon + second) * 1_000).toISOString();
 function counted(second: number, claimed: number): OutcomeSecond {
   return {
     ...{ at: iso(second), complete: true, outcomes: { claimed }, unattributed: {} },
-    ...{ p50_ms: 4, p99_ms: 9, waiting_claims: 1 },
+    ...{ p50_ms: 4, p99_ms: 9, waiting_claims: 1, remaining_amount: null },
   };
 }
 
@@ -109,5 +109,49 @@ describe('the seconds of a sale', () => {
     seconds.beginHistory()(history(0, 900));
     seconds.takeEvent(counted(869, 3));
     expect(seconds.listFrom(0)).toHaveLength(900);
+  });
+});
+
+describe('the stock of a second', () => {
+  const at = (second: number) => (noon + second) * 1_000;
+  const stock = (seconds: SaleSeconds) => seconds.listFrom(0).map(({ remaining }) => remaining);
+  const sold = (second: number, remaining: number | null): OutcomeSecond => ({
+    ...counted(second, 1),
+    remaining_amount: remaining,
+  });
+
+  it('holds until it is read again, and is unknown where it may have changed', () => {
+    const seconds = new SaleSeconds();
+    const unknown = [{ from: iso(4), until: iso(5) }];
+    const late = [sold(1, 70), sold(3, 60), sold(6, 40), sold(8, null)];
+    seconds.beginHistory()(history(0, 10, { seconds: late, unknown }));
+    expect(stock(seconds)).toEqual([null, 70, 70, 60, null, null, 40, 40, null, null]);
+    expect(seconds.listFrom(at(2))[0]).toMatchObject({ remaining: 70 });
+  });
+
+  it('is the one that was read later, where it has not changed since', () => {
+    const seconds = new SaleSeconds();
+    seconds.beginHistory()(history(0, 4, { unknown: [{ from: iso(1), until: iso(2) }] }));
+    expect(seconds.takeStock(80, at(4) + 500)).toBeUndefined();
+    seconds.takeEvent({ ...counted(4, 0), outcomes: {} });
+    expect(seconds.takeStock(79, at(5) + 500)).toBe(at(2));
+    expect(stock(seconds)).toEqual([null, null, 80, 80, 80]);
+    seconds.takeEvent(sold(5, 70));
+    expect(stock(seconds)).toEqual([null, null, 80, 80, 80, 70]);
+  });
+
+  it('is not the one that was read in a second with claims', () => {
+    const seconds = new SaleSeconds();
+    seconds.beginHistory()(history(0, 4, { seconds: [sold(3, 60)] }));
+    expect(seconds.takeStock(80, at(3))).toBeUndefined();
+    expect(stock(seconds)).toEqual([null, null, null, 60]);
+  });
+
+  it('grows in the second in which more was read, and the ones before keep theirs', () => {
+    const seconds = new SaleSeconds();
+    seconds.beginHistory()(history(0, 4, { seconds: [sold(0, 60)] }));
+    expect(seconds.takeStock(160, at(3))).toBe(at(3));
+    expect(stock(seconds)).toEqual([60, 60, 60, 160]);
+    expect(seconds.takeStock(160, at(3))).toBeUndefined();
   });
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { OutcomeHistory, OutcomeSecond } from '../../client.ts';
+import { keepsStock, stockAfter } from './carried-stock.ts';
 import type { SaleSecond } from './sale-data.ts';
 
 /** How many seconds are kept: as many as the history of the service has. */
@@ -16,6 +17,7 @@ export class SaleSeconds {
   private last = 0;
   private version = 0;
   private hasHistory = false;
+  private stock: { remaining: number; second: number } | undefined;
 
   /**
    * Takes in a second of the event stream. It replaces an earlier event of the same second. Returns from which time on seconds
@@ -70,11 +72,41 @@ export class SaleSeconds {
   listFrom(fromMs: number): SaleSecond[] {
     if (this.kept.size === 0) return [];
     const list: SaleSecond[] = [];
-    const first = Math.max(this.first(), Math.floor(fromMs / 1_000));
-    for (let second = first; second <= this.last; second += 1) {
-      list.push(this.kept.get(second)?.value ?? unknownSecond(second * 1_000));
+    let remaining: number | null = null;
+    for (let second = this.first(); second <= this.last; second += 1) {
+      const value = this.kept.get(second)?.value ?? unknownSecond(second * 1_000);
+      remaining = stockAfter(value, remaining);
+      if (value.atMs >= fromMs) list.push({ ...value, remaining });
     }
     return list;
+  }
+
+  /**
+   * Takes in the stock as it was read at this time. Seconds before that have the same one, back to the last in which it may have
+   * changed. Returns from which time on seconds have changed, if any has.
+   */
+  takeStock(remaining: number, atMs: number): number | undefined {
+    this.stock ??= { remaining, second: Math.floor(atMs / 1_000) };
+    const { stock } = this;
+    // The seconds arrive after the stock.
+    if (this.last < stock.second) return undefined;
+    this.stock = undefined;
+    const keeps = (second: number) => {
+      const kept = this.kept.get(second);
+      return kept !== undefined && keepsStock(kept.value);
+    };
+    if (!keeps(stock.second)) return undefined;
+    let first = stock.second;
+    while (keeps(first - 1)) first -= 1;
+    const before = this.kept.get(first - 1)?.value.remaining ?? null;
+    if (before === stock.remaining) return undefined;
+    // It has changed in between, and it is not known when.
+    if (before !== null) first = stock.second;
+    for (let second = first; second <= stock.second; second += 1) {
+      const kept = this.kept.get(second);
+      if (kept !== undefined) kept.value = { ...kept.value, remaining: stock.remaining };
+    }
+    return first * 1_000;
   }
 
   private first(): number {
@@ -105,7 +137,7 @@ function saleSecondOf(second: OutcomeSecond): SaleSecond {
   return {
     ...{ atMs: Date.parse(second.at), isComplete: second.complete, outcomes: second.outcomes },
     ...{ p50Ms: second.p50_ms, p99Ms: second.p99_ms, waitingClaims: second.waiting_claims },
-    remaining: null,
+    remaining: second.remaining_amount,
   };
 }
 

@@ -12,7 +12,7 @@ export function StaleNote({ sale: { status, refusal } }: { sale: Sale }) {
   const isAnswer = reason !== undefined && reason.problem.instance !== '';
   return (
     <>
-      <div class={isStale ? 'note error' : ''}>
+      <div class={isStale ? 'note error' : 'visually-hidden'}>
         <span role="status">
           {isStale && (
             <>
