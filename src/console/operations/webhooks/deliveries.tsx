@@ -171,7 +171,7 @@ function SendAgain({
       <button
         type="button"
         disabled={!mayOperate || state.step === 'sending' || state.step === 'unknown'}
-        aria-label={`Send ${eventId} again`}
+        aria-label={`Send again: ${eventId}`}
         onClick={() =>
           write.start({ send: () => service.redeliverEvents({ id, event_id: eventId }) })
         }
