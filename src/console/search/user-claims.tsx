@@ -90,7 +90,7 @@ function FoundClaims({ user, state }: { user: string; state: string | null }) {
   return (
     <>
       {items.length > 0 && <ClaimTable claims={items} by="user" />}
-      <MoreButton pages={pages} of="claims" />
+      <MoreButton pages={pages} of={['claim', 'claims']} />
     </>
   );
 }

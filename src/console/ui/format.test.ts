@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   formatCount,
+  formatCountOf,
   formatDuration,
   formatMilliseconds,
   formatMoment,
@@ -52,4 +53,11 @@ describe('text of others', () => {
   it('is left as it is otherwise', () => {
     expect(showInvisible('Früh "><script> 早い 🎟')).toBe('Früh "><script> 早い 🎟');
   });
+});
+
+it('counts one thing in the singular', () => {
+  const noun = ['claim', 'claims'] as const;
+  expect([0, 1, 12_345, undefined].map((count) => formatCountOf(count, noun))).toEqual([
+    ...['0 claims', '1 claim', '12,345 claims', '– claims'],
+  ]);
 });

@@ -65,7 +65,7 @@ function LetterList() {
       {items.length === 0 && !isReading && refusal === undefined ? (
         <p role="status">There are no dead letters.</p>
       ) : (
-        <MoreButton pages={pages} of={`of ${formatCount(total)} dead letters`} />
+        <MoreButton pages={pages} of={['dead letter', 'dead letters']} total={total} />
       )}
     </div>
   );

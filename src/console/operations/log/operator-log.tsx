@@ -59,7 +59,7 @@ export function OperatorLog() {
       {items.length === 0 && !isReading && refusal === undefined ? (
         <p>No operator has changed anything yet.</p>
       ) : (
-        <MoreButton pages={pages} of="entries" />
+        <MoreButton pages={pages} of={['entry', 'entries']} />
       )}
     </div>
   );

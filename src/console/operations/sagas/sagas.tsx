@@ -60,7 +60,7 @@ function SagaList({ states }: { states: SagaState[] }) {
       {items.length === 0 && !isReading && refusal === undefined ? (
         <p>No saga is in this state.</p>
       ) : (
-        <MoreButton pages={pages} of="sagas" />
+        <MoreButton pages={pages} of={['saga', 'sagas']} />
       )}
     </section>
   );

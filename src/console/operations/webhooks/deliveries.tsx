@@ -53,7 +53,10 @@ export function Deliveries({ webhook, isFailedOnly }: { webhook: Webhook; isFail
       {items.length === 0 && !isReading && !hasMore && refusal === undefined ? (
         <p>{isFailedOnly ? 'No delivery has failed.' : 'No event has happened yet.'}</p>
       ) : (
-        <MoreButton pages={pages} of={isFailedOnly ? 'failed deliveries' : 'deliveries'} />
+        <MoreButton
+          pages={pages}
+          of={isFailedOnly ? ['failed delivery', 'failed deliveries'] : ['delivery', 'deliveries']}
+        />
       )}
       {isResending && (
         <ResendDialog

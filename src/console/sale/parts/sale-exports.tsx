@@ -4,7 +4,7 @@ import { type ClaimState, FirstcomeError, type Refusal } from '../../../client.t
 import { claimStates } from '../../search/claim-states.ts';
 import { service } from '../../service.ts';
 import { foreignAnswer } from '../../ui/foreign-answer.ts';
-import { formatCount } from '../../ui/format.ts';
+import { formatCount, formatCountOf } from '../../ui/format.ts';
 import { RefusalNote } from '../../ui/refusal-note.tsx';
 import { saveFile } from '../../ui/save-file.ts';
 import '../../ui/ui.css';
@@ -100,7 +100,7 @@ function NdjsonExport({ name, states }: { name: string; states: ClaimState[] }) 
             </button>
           </>
         )}
-        {progress.step === 'saved' && `${formatCount(progress.count)} claims saved`}
+        {progress.step === 'saved' && `${formatCountOf(progress.count, ['claim', 'claims'])} saved`}
       </output>
       {progress.step === 'failed' && (
         <div class="stack">
