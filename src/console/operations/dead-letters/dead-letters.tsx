@@ -105,7 +105,7 @@ function LetterTable({
               <th>
                 <input
                   {...{ type: 'checkbox', class: 'pick', checked: isEach }}
-                  aria-label="Select all that are shown"
+                  aria-label="Choose all that are shown"
                   onChange={() => setChosen(new Set(isEach ? [] : all))}
                 />
               </th>
@@ -142,7 +142,7 @@ function LetterRow({
       <td>
         <input
           {...{ type: 'checkbox', class: 'pick', checked: chosen.has(id) }}
-          aria-label={`Select the dead letter ${id}`}
+          aria-label={`Choose the dead letter ${id}`}
           onChange={() => toggle(id)}
         />
       </td>
