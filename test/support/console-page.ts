@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The console in a browser, and its service past the page. */
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import {
   type Browser,
   type BrowserContext,
@@ -35,6 +36,9 @@ export type Opening = {
 
 /** An address below the service: that of the page of a sale. */
 export const saleAt = (name: string) => `/console/sale?${new URLSearchParams({ name })}`;
+
+/** Where tests leave pictures of what they saw. Git ignores it. */
+export const screenshotFolder = join(import.meta.dirname, '../../screenshots');
 
 /** For `describe.skipIf`: the setup of the project has said why there is no browser. */
 export const isWithoutBrowser = inject('sharedConsole') === undefined;

@@ -5,18 +5,22 @@ import { RefusalNote } from '../ui/refusal-note.tsx';
 import { changeCall } from './change-call.ts';
 import { DoubtNote } from './doubt-note.tsx';
 import { useWrite } from './use-write.ts';
+import { withoutRepeats } from './without-repeats.ts';
 
 /** Pauses the sale by one press, and resumes it by another one in its place. */
 export function PauseControl({
   name,
   coupon,
-  isDisabled,
+  whyDisabledId,
+  onPress,
   onChange,
 }: {
   name: string;
   /** Undefined while nothing is known of it. It can be paused all the same. */
   coupon: CouponSummary | undefined;
-  isDisabled: boolean;
+  /** The id of the text that says why it is disabled. Undefined: it is not. */
+  whyDisabledId: string | undefined;
+  onPress: () => void;
   onChange: (coupon: Coupon, message: string) => void;
 }) {
   const isPaused = coupon?.paused ?? false;
@@ -30,6 +34,7 @@ export function PauseControl({
   useEffect(() => write.reset(), [isPaused]);
 
   const press = () => {
+    onPress();
     // A reason belongs to its pause. Shoppers would read it in the next one.
     const reason = coupon?.pause_reason == null ? {} : { pause_reason: null };
     write.start(changeCall({ name, paused: !isPaused, ...(isPaused && reason) }));
@@ -39,8 +44,15 @@ export function PauseControl({
       <button
         type="button"
         class={isPaused ? 'primary pause' : 'pause'}
-        disabled={isDisabled || step === 'sending' || step === 'unknown'}
-        onClick={press}
+        disabled={whyDisabledId !== undefined}
+        // Not disabled, which would take the focus away. A second press does nothing.
+        aria-disabled={step === 'sending' || step === 'unknown'}
+        aria-describedby={whyDisabledId}
+        onClick={({ detail: clicks }) => {
+          // The second click of a double click would take the first one back.
+          if (clicks <= 1) press();
+        }}
+        onKeyDown={withoutRepeats}
       >
         {isPaused ? 'Resume the sale' : 'Pause the sale'}
       </button>

@@ -59,7 +59,12 @@ export function SaleActions({ sale }: { sale: Sale }) {
         <p id={reasonId}>You are logged in as a viewer. Actions need the admin key.</p>
       )}
       {coupon?.archived !== true && (
-        <PauseControl name={name} coupon={coupon} isDisabled={!mayOperate} onChange={onDone} />
+        <PauseControl
+          {...{ name, coupon }}
+          whyDisabledId={mayOperate ? undefined : reasonId}
+          onPress={() => setMessage('')}
+          onChange={onDone}
+        />
       )}
       {coupon?.paused && (
         <div class="row">
@@ -69,7 +74,7 @@ export function SaleActions({ sale }: { sale: Sale }) {
           </span>
           {button(
             'reason',
-            coupon.pause_reason === null ? 'Give a reason' : 'Edit',
+            coupon.pause_reason === null ? 'Give a reason' : 'Edit the reason',
             false,
             'quiet',
           )}
@@ -97,6 +102,7 @@ export function SaleActions({ sale }: { sale: Sale }) {
             <TextsDialog
               title="Title and description"
               submitLabel="Save the texts"
+              said="The texts are saved."
               hint="Shown to shoppers. An empty text is removed."
               members={['title', 'description']}
               {...{ coupon }}
@@ -107,6 +113,7 @@ export function SaleActions({ sale }: { sale: Sale }) {
             <TextsDialog
               title="Reason of the pause"
               submitLabel="Save the reason"
+              said="The reason is saved."
               hint="Shown to shoppers while the sale is paused. It is removed when the sale is resumed."
               members={['pause_reason']}
               {...{ coupon }}

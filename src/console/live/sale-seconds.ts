@@ -115,6 +115,7 @@ export function unknownSecond(atMs: number): SaleSecond {
   return { atMs, isComplete: false, ...none };
 }
 
-function quietSecond(atMs: number): SaleSecond {
+/** A second without claims. */
+export function quietSecond(atMs: number): SaleSecond {
   return { ...unknownSecond(atMs), isComplete: true, outcomes: {}, waitingClaims: 0 };
 }

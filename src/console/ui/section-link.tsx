@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { hrefOfSection, type Section } from '../alarms/alarm.ts';
+import { hrefOfSection, type Section } from '../alarms/sections.ts';
 
 /** A link to a section of the documentation, in a new tab. */
 export function SectionLink({ section, label }: { section: Section; label: string }) {

@@ -21,9 +21,7 @@ export function CheckResult({ checked, tookMs }: { checked: CheckedCoupon; tookM
     <>
       <p class="verdict">
         <span class={`badge ${tone}`}>{title}</span> {meaning}{' '}
-        {tone === 'bad' && (
-          <SectionLink section="runbook#firstcomedifferences" label="What to do" />
-        )}
+        {tone === 'bad' && <SectionLink section="firstcomedifferences" label="What to do" />}
       </p>
       <p>
         Began <Moment at={checked.checked_at} />, took {formatMilliseconds(tookMs)}. Then{' '}

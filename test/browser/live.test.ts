@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { BrowserContext, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import {
+  call,
+  claimFor,
+  createSale,
+  isWithoutBrowser,
+  saleAt,
+  useConsole,
+} from '../support/console-page.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const minuteMs = 60_000;
+const isLive = (page: Page) => page.getByText('live', { exact: true }).waitFor();
+
+/** How many streams of outcomes the pages of a context have open. */
+function countStreams(context: BrowserContext): () => number {
+  let count = 0;
+  const isStream = (url: string) => url.endsWith('/outcomes');
+  context.on('request', (request) => {
+    if (isStream(request.url())) count += 1;
+  });
+  for (const ended of ['requestfinished', 'requestfailed'] as const) {
+    context.on(ended as 'requestfinished', (request) => {
+      if (isStream(request.url())) count -= 1;
+    });
+  }
+  return () => count;
+}
+
+/** What a page sees when it is hidden behind another one, or shown again. */
+const setHidden = (page: Page, isHidden: boolean) =>
+  page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));`);
+
+describe.skipIf(isWithoutBrowser)('the page of a sale', () => {
+  const { open } = useConsole();
+
+  it('shares one stream with six other tabs, also after the tab that reads it is closed', async () => {
+    const coupon = await createSale({ amount: 500 });
+    let streams = () => 0;
+    const first = await open({
+      at: saleAt(coupon),
+      prepare: async (context) => {
+        streams = countStreams(context);
+      },
+    });
+    await isLive(first);
+    const others: Page[] = [];
+    for (let tab = 2; tab <= 7; tab += 1) {
+      const page = await first.context().newPage();
+      await page.goto(saleAt(coupon));
+      others.push(page);
+    }
+    await Promise.all(others.map(isLive));
+    expect(streams()).toBe(1);
+    await claimFor(coupon, ['ada']);
+    const sees = (remaining: string) => (page: Page) =>
+      page.getByText(remaining, { exact: true }).first().waitFor();
+    await Promise.all([first, ...others].map(sees('499')));
+
+    await first.close();
+    await claimFor(coupon, ['bob']);
+    await Promise.all(others.map(sees('498')));
+    await waitFor('the stream of the next tab', () => streams() === 1);
+  });
+
+  it('has its history after a reload', async () => {
+    const coupon = await createSale({ amount: 500 });
+    await claimFor(coupon, ['ada', 'bob', 'eve']);
+    await waitFor('the outcomes of the claims', async () => {
+      const history = await call<{ seconds: { outcomes: Record<string, number> }[] }>(
+        'GET',
+        `/api/coupons/${coupon}/outcomes/history?minutes=15`,
+      );
+      return history.seconds.some(({ outcomes }) => (outcomes.claimed ?? 0) > 0);
+    });
+    const page = await open({ at: saleAt(coupon) });
+    for (const _time of ['first', 'reload']) {
+      await isLive(page);
+      // The page was not there when they were claimed.
+      await page
+        .getByText(/^3 claimed/)
+        .first()
+        .waitFor();
+      await page.reload();
+    }
+  });
+
+  it('stops reading 30 seconds after it was hidden, and reads again when it is visible', async () => {
+    const coupon = await createSale({ amount: 500 });
+    let streams = () => 0;
+    const page = await open({
+      at: saleAt(coupon),
+      prepare: async (context) => {
+        streams = countStreams(context);
+        await context.clock.install();
+      },
+    });
+    await isLive(page);
+    await waitFor('a stream', () => streams() === 1);
+    await setHidden(page, true);
+    await page.clock.runFor(29_000);
+    expect(streams()).toBe(1);
+    await page.clock.runFor(1_100);
+    await waitFor('the end of the stream', () => streams() === 0);
+    await setHidden(page, false);
+    await isLive(page);
+    await waitFor('a stream', () => streams() === 1);
+  });
+
+  it.each([10, -10])(
+    'shows the time of the service to a computer that is %d minutes wrong',
+    async (minutes) => {
+      const opensAt = Date.now() + 60 * minuteMs;
+      const coupon = await createSale({ opens_at: new Date(opensAt).toISOString() });
+      const page = await open({
+        at: saleAt(coupon),
+        prepare: (context) =>
+          context.addInitScript(`{
+          const Real = Date;
+          Date = class extends Real {
+            constructor(...given) {
+              if (given.length === 0) super(Real.now() + ${minutes * minuteMs});
+              else super(...given);
+            }
+            static now() { return Real.now() + ${minutes * minuteMs}; }
+          };
+        }`),
+      });
+      await isLive(page);
+      expect(Math.abs((await page.evaluate<number>('Date.now()')) - Date.now())).toBeGreaterThan(
+        9 * minuteMs,
+      );
+      const header = (await page.getByRole('main').locator('header').textContent()) ?? '';
+      const [, left] = /Opens\s*in (\d+) min/.exec(header) ?? [];
+      // This test may take some of these minutes, but not ten.
+      expect(Number(left)).toBeGreaterThan(51);
+      expect(Number(left)).toBeLessThanOrEqual(60);
+      const [, clock = ''] =
+        /Clock of the service.*?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC/.exec(header) ?? [];
+      expect(Math.abs(Date.parse(`${clock.replace(' ', 'T')}Z`) - Date.now())).toBeLessThan(
+        9 * minuteMs,
+      );
+    },
+  );
+});
