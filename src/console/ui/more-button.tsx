@@ -29,8 +29,14 @@ export function MoreButton({
             ? `Searching …${seen > 0 ? ` ${formatCount(seen)} searched` : ''}`
             : `${items}${searched}${hasMore && total === undefined ? ', more may follow' : ''}`}
         </output>
-        {hasMore && !isReading && (
-          <button type="button" onClick={readMore}>
+        {hasMore && (shown.length > 0 || !isReading) && (
+          <button
+            type="button"
+            aria-disabled={isReading}
+            onClick={() => {
+              if (!isReading) readMore();
+            }}
+          >
             {refusal === undefined ? 'Show more' : 'Try again'}
           </button>
         )}

@@ -53,14 +53,12 @@ function LetterList() {
     <div class="stack">
       <div class="row">
         <h1>Dead letters</h1>
-        <button type="button" disabled={isReading} onClick={reload}>
+        <button type="button" onClick={reload}>
           Read again
         </button>
       </div>
       <p>Queued claims whose decision has failed too often. They stay until an operator decides.</p>
-      {total !== undefined && total > 0 && (
-        <LetterChanges {...{ chosen, total, mayOperate }} onDone={reset} />
-      )}
+      {total !== undefined && <LetterChanges {...{ chosen, total, mayOperate }} onDone={reset} />}
       {items.length > 0 && <LetterTable {...{ letters: items, chosen, toggle, setChosen }} />}
       {items.length === 0 && !isReading && refusal === undefined ? (
         <p role="status">There are no dead letters.</p>

@@ -25,7 +25,7 @@ export function OperatorLog() {
     <div class="stack">
       <div class="row">
         <h1>Operator log</h1>
-        <button type="button" disabled={isReading} onClick={reload}>
+        <button type="button" onClick={reload}>
           Read again
         </button>
       </div>

@@ -40,7 +40,7 @@ export function Deliveries({ webhook, isFailedOnly }: { webhook: Webhook; isFail
             ['failed', 'Failed'],
           ]}
         />
-        <button type="button" disabled={isReading} onClick={reload}>
+        <button type="button" onClick={reload}>
           Read again
         </button>
         <button type="button" disabled={!mayOperate} onClick={() => setResending(true)}>
@@ -173,7 +173,8 @@ function SendAgain({
     <>
       <button
         type="button"
-        disabled={!mayOperate || state.step === 'sending' || state.step === 'unknown'}
+        disabled={!mayOperate}
+        aria-disabled={state.step === 'sending' || state.step === 'unknown'}
         aria-label={`Send again: ${eventId}`}
         onClick={() =>
           write.start({ send: () => service.redeliverEvents({ id, event_id: eventId }) })

@@ -67,6 +67,7 @@ function NdjsonExport({ name, states }: { name: string; states: ClaimState[] }) 
   useEffect(() => () => reading.current?.abort(), []);
 
   const run = async () => {
+    if (progress.step === 'reading') return;
     const own = new AbortController();
     reading.current = own;
     let count = 0;
@@ -88,7 +89,7 @@ function NdjsonExport({ name, states }: { name: string; states: ClaimState[] }) 
 
   return (
     <>
-      <button type="button" disabled={progress.step === 'reading'} onClick={run}>
+      <button type="button" aria-disabled={progress.step === 'reading'} onClick={run}>
         Download NDJSON for a program
       </button>
       <output class="row">
