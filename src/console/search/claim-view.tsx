@@ -47,7 +47,7 @@ export function ClaimView({ query }: { query: URLSearchParams }) {
           <section class="panel stack" aria-labelledby="claim-timeline">
             <div class="row">
               <h2 id="claim-timeline">Timeline</h2>
-              <button type="button" disabled={isReading} onClick={reload}>
+              <button type="button" onClick={reload}>
                 Read again
               </button>
             </div>
@@ -60,7 +60,7 @@ export function ClaimView({ query }: { query: URLSearchParams }) {
       )}
       {value === undefined && refusal !== undefined && (
         <p>
-          <button type="button" disabled={isReading} onClick={reload}>
+          <button type="button" onClick={reload}>
             Search again
           </button>
         </p>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { useId, useState } from 'preact/hooks';
+import { useEffect, useId, useState } from 'preact/hooks';
 import { goTo, hrefOf } from '../routing/route.ts';
 import { service } from '../service.ts';
 import { FilterLinks } from '../ui/filter-links.tsx';
@@ -22,7 +22,7 @@ export function UserClaims({ query }: { query: URLSearchParams }) {
   return (
     <div class="stack">
       <h1>Claims of a user</h1>
-      <UserForm key={user} {...{ user, state }} />
+      <UserForm {...{ user, state }} />
       {user !== '' && (
         <section class="panel stack" aria-labelledby="claims-of-user">
           <h2 id="claims-of-user">
@@ -42,6 +42,8 @@ export function UserClaims({ query }: { query: URLSearchParams }) {
 function UserForm({ user, state }: { user: string; state: string | null }) {
   const [text, setText] = useState(user);
   const id = useId();
+  // The address changes by its own too: back, forward, a link.
+  useEffect(() => setText(user), [user]);
   return (
     <form
       class="search"
@@ -90,7 +92,7 @@ function FoundClaims({ user, state }: { user: string; state: string | null }) {
   return (
     <>
       {items.length > 0 && <ClaimTable claims={items} by="user" />}
-      <MoreButton pages={pages} of="claims" />
+      <MoreButton pages={pages} of={['claim', 'claims']} />
     </>
   );
 }

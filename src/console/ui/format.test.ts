@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   formatCount,
   formatDistance,
+  formatCountOf,
   formatDuration,
   formatMilliseconds,
   formatMoment,
@@ -58,4 +59,11 @@ describe('text of others', () => {
   it('is left as it is otherwise', () => {
     expect(showInvisible('Früh "><script> 早い 🎟')).toBe('Früh "><script> 早い 🎟');
   });
+});
+
+it('counts one thing in the singular', () => {
+  const noun = ['claim', 'claims'] as const;
+  expect([0, 1, 12_345, undefined].map((count) => formatCountOf(count, noun))).toEqual([
+    ...['0 claims', '1 claim', '12,345 claims', '– claims'],
+  ]);
 });

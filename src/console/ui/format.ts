@@ -13,6 +13,14 @@ export function formatCount(count: Maybe<number>): string {
   return count == null ? unknown : counts.format(count);
 }
 
+/** `1 claim`, `12,345 claims`. */
+export function formatCountOf(
+  count: Maybe<number>,
+  [one, many]: readonly [one: string, many: string],
+): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
 /** A rate a second: `0.4`, `12`, `1,234`. */
 export function formatRate(rate: Maybe<number>): string {
   if (rate == null) return unknown;

@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { formatCount } from './format.ts';
+import { formatCount, formatCountOf } from './format.ts';
 import { RefusalNote } from './refusal-note.tsx';
 import type { Pages } from './use-pages.ts';
 
 /** The end of a list that comes in pages: how many items are shown, and a button that reads on. */
-export function MoreButton({ pages, of: items }: { pages: Pages<unknown>; of: string }) {
+export function MoreButton({
+  pages,
+  of: noun,
+  total,
+}: {
+  pages: Pages<unknown>;
+  of: readonly [one: string, many: string];
+  /** How many there are in all, where the service says it. */
+  total?: number | undefined;
+}) {
   const { items: shown, seen, hasMore, isReading, refusal, readMore } = pages;
+  const items =
+    total === undefined
+      ? formatCountOf(shown.length, noun)
+      : `${formatCount(shown.length)} of ${formatCountOf(total, noun)}`;
   const searched = seen > shown.length ? ` of ${formatCount(seen)} searched` : '';
   return (
     <div class="stack">
@@ -14,10 +27,16 @@ export function MoreButton({ pages, of: items }: { pages: Pages<unknown>; of: st
         <output class="soft">
           {isReading
             ? `Searching …${seen > 0 ? ` ${formatCount(seen)} searched` : ''}`
-            : `${formatCount(shown.length)} ${items}${searched}${hasMore ? ', more may follow' : ''}`}
+            : `${items}${searched}${hasMore && total === undefined ? ', more may follow' : ''}`}
         </output>
-        {hasMore && !isReading && (
-          <button type="button" onClick={readMore}>
+        {hasMore && (shown.length > 0 || !isReading) && (
+          <button
+            type="button"
+            aria-disabled={isReading}
+            onClick={() => {
+              if (!isReading) readMore();
+            }}
+          >
             {refusal === undefined ? 'Show more' : 'Try again'}
           </button>
         )}

@@ -6,7 +6,7 @@ import './ui.css';
 export function TableScroll({ label, children }: { label: string; children: ComponentChildren }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it
-    <section class="table-scroll" tabIndex={0} aria-label={label}>
+    <section class="table-scroll" tabIndex={0} aria-label={`${label} (table)`}>
       {children}
     </section>
   );

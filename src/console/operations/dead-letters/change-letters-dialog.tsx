@@ -6,7 +6,7 @@ import { useWrite } from '../../actions/use-write.ts';
 import { WriteDialog } from '../../actions/write-dialog.tsx';
 import { service } from '../../service.ts';
 import { Field } from '../../ui/field.tsx';
-import { formatCount } from '../../ui/format.ts';
+import { formatCount, formatCountOf } from '../../ui/format.ts';
 import { RefusalNote } from '../../ui/refusal-note.tsx';
 import { Text } from '../../ui/text.tsx';
 import { useRead } from '../../ui/use-read.ts';
@@ -61,7 +61,7 @@ export function ChangeLettersDialog({
   return (
     <WriteDialog
       title={title}
-      submitLabel={`${verb} ${formatCount(count)} letters`}
+      submitLabel={`${verb} ${formatCountOf(count, ['letter', 'letters'])}`}
       isDanger={action === 'discard'}
       isIncomplete={count === undefined || count === 0 || !isConfirmed}
       doubt={`Some of the letters may be ${past}. To ask again is safe: it goes on with those that are still there.`}
@@ -161,7 +161,7 @@ function summaryOf(
   { done, refused_count: refused, left, stopped_by: stop }: HandledDeadLetters,
   past: string,
 ): string {
-  const parts = [`${formatCount(done)} dead letters ${past}.`];
+  const parts = [`${formatCountOf(done, ['dead letter', 'dead letters'])} ${past}.`];
   if (refused > 0) parts.push(`${formatCount(refused)} hold no claim and stay.`);
   if (left > 0) parts.push(`${formatCount(left)} are left.`);
   if (stop !== null) parts.push(`It has stopped: ${stop}.`);

@@ -53,19 +53,17 @@ function LetterList() {
     <div class="stack">
       <div class="row">
         <h1>Dead letters</h1>
-        <button type="button" disabled={isReading} onClick={reload}>
+        <button type="button" onClick={reload}>
           Read again
         </button>
       </div>
       <p>Queued claims whose decision has failed too often. They stay until an operator decides.</p>
-      {total !== undefined && total > 0 && (
-        <LetterChanges {...{ chosen, total, mayOperate }} onDone={reset} />
-      )}
+      {total !== undefined && <LetterChanges {...{ chosen, total, mayOperate }} onDone={reset} />}
       {items.length > 0 && <LetterTable {...{ letters: items, chosen, toggle, setChosen }} />}
       {items.length === 0 && !isReading && refusal === undefined ? (
         <p role="status">There are no dead letters.</p>
       ) : (
-        <MoreButton pages={pages} of={`of ${formatCount(total)} dead letters`} />
+        <MoreButton pages={pages} of={['dead letter', 'dead letters']} total={total} />
       )}
     </div>
   );
@@ -105,7 +103,7 @@ function LetterTable({
               <th>
                 <input
                   {...{ type: 'checkbox', class: 'pick', checked: isEach }}
-                  aria-label="Select all that are shown"
+                  aria-label="Choose all that are shown"
                   onChange={() => setChosen(new Set(isEach ? [] : all))}
                 />
               </th>
@@ -142,7 +140,7 @@ function LetterRow({
       <td>
         <input
           {...{ type: 'checkbox', class: 'pick', checked: chosen.has(id) }}
-          aria-label={`Select the dead letter ${id}`}
+          aria-label={`Choose the dead letter ${id}`}
           onChange={() => toggle(id)}
         />
       </td>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatCount } from '../../ui/format.ts';
 import { ChangeLettersDialog, type LetterAction } from './change-letters-dialog.tsx';
 import type { LetterSelection } from './handle-letters.ts';
@@ -18,6 +18,11 @@ export function LetterChanges({
 }) {
   const [open, setOpen] = useState<{ action: LetterAction; selection: LetterSelection }>();
   const [message, setMessage] = useState('');
+  const status = useRef<HTMLParagraphElement>(null);
+  // The button that opened the dialog has nothing to do any more, so it cannot have the focus.
+  useEffect(() => {
+    if (message !== '') status.current?.focus();
+  }, [message]);
   const some = { ids: [...chosen] };
   const button = (action: LetterAction, selection: LetterSelection, label: string) => (
     <button
@@ -32,14 +37,18 @@ export function LetterChanges({
   const all = `all ${formatCount(total)} …`;
   return (
     <div class="stack">
-      <div class="row-actions">
-        {button('redrive', some, `Redrive ${selected}`)}
-        {button('redrive', { all: true }, `Redrive ${all}`)}
-        {button('discard', some, `Discard ${selected}`)}
-        {button('discard', { all: true }, `Discard ${all}`)}
-      </div>
-      {!mayOperate && <small>Changes need the admin key.</small>}
-      <p role="status">{message}</p>
+      {total > 0 && (
+        <div class="row-actions">
+          {button('redrive', some, `Redrive ${selected}`)}
+          {button('redrive', { all: true }, `Redrive ${all}`)}
+          {button('discard', some, `Discard ${selected}`)}
+          {button('discard', { all: true }, `Discard ${all}`)}
+        </div>
+      )}
+      {!mayOperate && total > 0 && <small>Changes need the admin key.</small>}
+      <p role="status" ref={status} tabIndex={-1}>
+        {message}
+      </p>
       {open !== undefined && (
         <ChangeLettersDialog
           {...open}

@@ -4,8 +4,9 @@ import { Link } from '../../routing/link.tsx';
 import { SaleLink, TimelineLink, UserLink } from '../../search/claim-links.tsx';
 import { service } from '../../service.ts';
 import { Facts } from '../../ui/facts.tsx';
-import { formatCount, showInvisible, unknown } from '../../ui/format.ts';
+import { formatCount, unknown } from '../../ui/format.ts';
 import { Identifier } from '../../ui/identifier.tsx';
+import { Payload } from '../../ui/payload.tsx';
 import { RefusalNote } from '../../ui/refusal-note.tsx';
 import { Moment, Text } from '../../ui/text.tsx';
 import { useRead } from '../../ui/use-read.ts';
@@ -45,7 +46,7 @@ export function LetterView({ id }: { id: string }) {
           </section>
           <section class="panel stack" aria-labelledby="letter-payload">
             <h2 id="letter-payload">Message</h2>
-            <Payload letter={value} />
+            <Message letter={value} />
           </section>
         </>
       )}
@@ -81,18 +82,13 @@ function LetterFacts({ letter }: { letter: DeadLetter }) {
   );
 }
 
-function Payload({ letter }: { letter: DeadLetter }) {
+function Message({ letter }: { letter: DeadLetter }) {
   const payload = payloadOf(letter);
   if (payload === undefined) return <p>It is too large to be shown.</p>;
   return (
     <>
       {letter.body?.encoding === 'base64' && <p>It is no text. This is its content as base64:</p>}
-      <pre class="payload">{showLines(payload)}</pre>
+      <Payload of={payload} label="The message" />
     </>
   );
-}
-
-/** Invisible characters are made visible, but for line breaks. */
-function showLines(text: string): string {
-  return text.split('\n').map(showInvisible).join('\n');
 }

@@ -25,7 +25,7 @@ export function OperatorLog() {
     <div class="stack">
       <div class="row">
         <h1>Operator log</h1>
-        <button type="button" disabled={isReading} onClick={reload}>
+        <button type="button" onClick={reload}>
           Read again
         </button>
       </div>
@@ -59,7 +59,7 @@ export function OperatorLog() {
       {items.length === 0 && !isReading && refusal === undefined ? (
         <p>No operator has changed anything yet.</p>
       ) : (
-        <MoreButton pages={pages} of="entries" />
+        <MoreButton pages={pages} of={['entry', 'entries']} />
       )}
     </div>
   );

@@ -18,7 +18,7 @@ const reasons: Record<NonNullable<Health['reason']>, Advice> = {
     meaning:
       'The database lacks claims, or changes of claims, that were acknowledged. All calls are refused, and have changed nothing.',
     todo:
-      'Make the server the primary that has them, or accept the loss with `firstcome accept-history --yes`. Keep the list ' +
+      'Make the server the primary that has them, or accept the loss with firstcome accept-history --yes. Keep the list ' +
       'of the lost batches first.',
     section: 'firstcomehistorylost',
   },

@@ -29,7 +29,8 @@ export function SagaActions({ saga, onChange }: { saga: Saga; onChange: () => vo
             <button
               type="button"
               class="primary"
-              disabled={!mayOperate || isBusy}
+              disabled={!mayOperate}
+              aria-disabled={isBusy}
               onClick={() => retry.start(sagaCall(id, () => service.retrySaga({ id })))}
             >
               {step === 'sending' ? 'Sending …' : 'Retry'}

@@ -49,7 +49,7 @@ function SagaList({ states }: { states: SagaState[] }) {
     <section class="panel stack" aria-labelledby={id}>
       <div class="row">
         <h2 id={id}>{title[0]?.toUpperCase() + title.slice(1)}</h2>
-        <button type="button" disabled={isReading} onClick={reload}>
+        <button type="button" onClick={reload}>
           Read again
         </button>
       </div>
@@ -60,7 +60,7 @@ function SagaList({ states }: { states: SagaState[] }) {
       {items.length === 0 && !isReading && refusal === undefined ? (
         <p>No saga is in this state.</p>
       ) : (
-        <MoreButton pages={pages} of="sagas" />
+        <MoreButton pages={pages} of={['saga', 'sagas']} />
       )}
     </section>
   );

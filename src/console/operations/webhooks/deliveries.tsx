@@ -40,7 +40,7 @@ export function Deliveries({ webhook, isFailedOnly }: { webhook: Webhook; isFail
             ['failed', 'Failed'],
           ]}
         />
-        <button type="button" disabled={isReading} onClick={reload}>
+        <button type="button" onClick={reload}>
           Read again
         </button>
         <button type="button" disabled={!mayOperate} onClick={() => setResending(true)}>
@@ -53,7 +53,10 @@ export function Deliveries({ webhook, isFailedOnly }: { webhook: Webhook; isFail
       {items.length === 0 && !isReading && !hasMore && refusal === undefined ? (
         <p>{isFailedOnly ? 'No delivery has failed.' : 'No event has happened yet.'}</p>
       ) : (
-        <MoreButton pages={pages} of={isFailedOnly ? 'failed deliveries' : 'deliveries'} />
+        <MoreButton
+          pages={pages}
+          of={isFailedOnly ? ['failed delivery', 'failed deliveries'] : ['delivery', 'deliveries']}
+        />
       )}
       {isResending && (
         <ResendDialog
@@ -170,8 +173,9 @@ function SendAgain({
     <>
       <button
         type="button"
-        disabled={!mayOperate || state.step === 'sending' || state.step === 'unknown'}
-        aria-label={`Send ${eventId} again`}
+        disabled={!mayOperate}
+        aria-disabled={state.step === 'sending' || state.step === 'unknown'}
+        aria-label={`Send again: ${eventId}`}
         onClick={() =>
           write.start({ send: () => service.redeliverEvents({ id, event_id: eventId }) })
         }

@@ -7,7 +7,7 @@ import { TimeField } from '../../actions/time-field.tsx';
 import { useWrite } from '../../actions/use-write.ts';
 import { WriteDialog } from '../../actions/write-dialog.tsx';
 import { service } from '../../service.ts';
-import { formatCount } from '../../ui/format.ts';
+import { formatCount, formatCountOf } from '../../ui/format.ts';
 import { RefusalNote } from '../../ui/refusal-note.tsx';
 import { useRead } from '../../ui/use-read.ts';
 import { deliveriesOf } from './delivery-pages.ts';
@@ -38,14 +38,16 @@ export function ResendDialog({
     { key: `${isFailedOnly} ${stretch?.sinceMs} ${stretch?.untilMs}` },
   );
   const write = useWrite<RedeliveredEvents>(({ value }) =>
-    onDone(`${formatCount(value.events)} events are due now.`),
+    onDone(`Sent again: ${formatCountOf(value.events, ['event', 'events'])}, due now.`),
   );
   const events = failed.value;
   return (
     <WriteDialog
       title="Send events again"
       submitLabel={
-        isFailedOnly ? `Send ${formatCount(events?.length)} failed events` : 'Send all events'
+        isFailedOnly
+          ? `Send ${formatCountOf(events?.length, ['failed event', 'failed events'])}`
+          : 'Send all events'
       }
       isIncomplete={
         stretch === undefined || (isFailedOnly && (events === undefined || events.length === 0))
@@ -97,7 +99,7 @@ export function ResendDialog({
           <p>
             {failed.isReading
               ? 'Counting …'
-              : `${formatCount(events?.length)} events of this time have failed.`}
+              : `Failed in this time: ${formatCountOf(events?.length, ['event', 'events'])}.`}
           </p>
         )}
         {sent > 0 && <p>{formatCount(sent)} sent so far.</p>}

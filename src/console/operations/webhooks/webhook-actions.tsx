@@ -30,7 +30,8 @@ export function WebhookActions({ webhook, onChange }: { webhook: Webhook; onChan
           <button
             type="button"
             class="primary"
-            disabled={!mayOperate || isBusy}
+            disabled={!mayOperate}
+            aria-disabled={isBusy}
             onClick={() => enable.start(enableCall(id))}
           >
             Enable
@@ -38,7 +39,8 @@ export function WebhookActions({ webhook, onChange }: { webhook: Webhook; onChan
         )}
         <button
           type="button"
-          disabled={!mayOperate || isBusy}
+          disabled={!mayOperate}
+          aria-disabled={isBusy}
           onClick={() =>
             test.start({ send: () => service.testWebhook({ id }, { timeoutMs: testMs }) })
           }

@@ -20,6 +20,7 @@ export function CheckPanel({ name }: { name: string }) {
   const [isRunning, setRunning] = useState(false);
 
   const check = async () => {
+    if (isRunning) return;
     setRunning(true);
     const startedAtMs = performance.now();
     const result = await service.checkCoupon({ name }, { timeoutMs: checkMs }).catch(foreignAnswer);
@@ -35,7 +36,7 @@ export function CheckPanel({ name }: { name: string }) {
         changes nothing, no claim waits for it, and it takes up to half a minute.
       </p>
       <div class="row">
-        <button type="button" disabled={!mayOperate || isRunning} onClick={check}>
+        <button type="button" disabled={!mayOperate} aria-disabled={isRunning} onClick={check}>
           {isRunning ? 'Checking …' : 'Check the records'}
         </button>
         {!mayOperate && <small>The check needs the admin key.</small>}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { CheckedCoupon, CheckedRule } from '../../../client.ts';
-import { formatCount, formatMilliseconds, showInvisible } from '../../ui/format.ts';
+import { formatCount, formatCountOf, formatMilliseconds } from '../../ui/format.ts';
+import { Payload } from '../../ui/payload.tsx';
 import { saveFile } from '../../ui/save-file.ts';
 import { SectionLink } from '../../ui/section-link.tsx';
 import { StateBadge } from '../../ui/state-badge.tsx';
@@ -35,7 +36,7 @@ export function CheckResult({ checked, tookMs }: { checked: CheckedCoupon; tookM
       <Rules rules={rules.filter(({ result }) => result === 'not_finished')} />
       {passed.length > 0 && (
         <details>
-          <summary>{formatCount(passed.length)} rules passed</summary>
+          <summary>{formatCountOf(passed.length, ['rule', 'rules'])} passed</summary>
           <Rules rules={passed} />
         </details>
       )}
@@ -66,7 +67,7 @@ function Rule({ rule: { name, sentence, result, rows, examples } }: { rule: Chec
         {result === 'broken' && (
           <details>
             <summary>{brokenRows(rows)} break it</summary>
-            <pre class="payload">{showInvisible(JSON.stringify(examples ?? [], null, 1))}</pre>
+            <Payload of={JSON.stringify(examples ?? [], null, 2)} label="Some of these rows" />
           </details>
         )}
       </div>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { useId, useState } from 'preact/hooks';
+import { useEffect, useId, useState } from 'preact/hooks';
 import type { Claim, ReadResult } from '../../../client.ts';
 import { Link } from '../../routing/link.tsx';
 import { goTo, hrefOf, useRoute } from '../../routing/route.ts';
@@ -26,7 +26,7 @@ export function ClaimSearch({ name }: { name: string }) {
   return (
     <section class="panel stack" aria-labelledby="claim-search">
       <h2 id="claim-search">Find a claim</h2>
-      <SearchForm key={`${by} ${find}`} {...{ name, by, find }} />
+      <SearchForm {...{ name, by, find }} />
       {by === 'position' && find !== '' && !isPosition(find) ? (
         <p class="note" role="alert">
           A position is a whole number from 1 on.
@@ -44,6 +44,11 @@ function SearchForm({ name, by, find }: Search) {
   const [chosen, setChosen] = useState(by);
   const [text, setText] = useState(find);
   const id = useId();
+  // The address changes by its own too: back, forward, a link.
+  useEffect(() => {
+    setChosen(by);
+    setText(find);
+  }, [by, find]);
   return (
     <form
       class="stack"

@@ -4,7 +4,7 @@ import { type ClaimState, FirstcomeError, type Refusal } from '../../../client.t
 import { claimStates } from '../../search/claim-states.ts';
 import { service } from '../../service.ts';
 import { foreignAnswer } from '../../ui/foreign-answer.ts';
-import { formatCount } from '../../ui/format.ts';
+import { formatCount, formatCountOf } from '../../ui/format.ts';
 import { RefusalNote } from '../../ui/refusal-note.tsx';
 import { saveFile } from '../../ui/save-file.ts';
 import '../../ui/ui.css';
@@ -67,6 +67,7 @@ function NdjsonExport({ name, states }: { name: string; states: ClaimState[] }) 
   useEffect(() => () => reading.current?.abort(), []);
 
   const run = async () => {
+    if (progress.step === 'reading') return;
     const own = new AbortController();
     reading.current = own;
     let count = 0;
@@ -88,7 +89,7 @@ function NdjsonExport({ name, states }: { name: string; states: ClaimState[] }) 
 
   return (
     <>
-      <button type="button" disabled={progress.step === 'reading'} onClick={run}>
+      <button type="button" aria-disabled={progress.step === 'reading'} onClick={run}>
         Download NDJSON for a program
       </button>
       <output class="row">
@@ -100,7 +101,7 @@ function NdjsonExport({ name, states }: { name: string; states: ClaimState[] }) 
             </button>
           </>
         )}
-        {progress.step === 'saved' && `${formatCount(progress.count)} claims saved`}
+        {progress.step === 'saved' && `${formatCountOf(progress.count, ['claim', 'claims'])} saved`}
       </output>
       {progress.step === 'failed' && (
         <div class="stack">
