@@ -114,8 +114,8 @@ function wordsOutsideTheVocabulary(files: readonly TidyFile[]): Finding[] {
     });
 }
 
-// Imported under another name.
-const namesOfPackages = new Set(['makeWorkerUtils', 'RateLimiterMemory']);
+// Imported under another name, or a type of browsers.
+const namesOfPackages = new Set(['makeWorkerUtils', 'RateLimiterMemory', 'LockManager']);
 
 /** Undefined when no word in the name is a forbidden one. */
 function complaintAbout(name: string): string | undefined {
