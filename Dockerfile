@@ -7,6 +7,7 @@ FROM base AS build
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/finish-build.mjs scripts/
+COPY docs/runbook.md docs/watch-a-sale.md docs/
 COPY src src
 RUN npm run build
 

@@ -5,6 +5,7 @@ import { memoryFolder } from './test/support/memory-folder.ts';
 import { isRabbitMqOnPath } from './test/support/rabbitmq-program.ts';
 import { isRedisOnPath } from './test/support/redis-program.ts';
 import { systemPostgresBinDir } from './test/support/system-postgres.ts';
+import { sqlTests, versionTests } from './test/support/version-tests.ts';
 
 const cores = availableParallelism();
 
@@ -50,57 +51,6 @@ const onPostgres = (
 
 const databaseTests = ['test/{contract,integration,race,simulation}/**/*.test.ts'];
 
-// These depend on the version of PostgreSQL: SQL functions, migrations, plans, void marks and random histories.
-const versionTests = [
-  'test/integration/announced-releases.test.ts',
-  'test/integration/archive-coupon.test.ts',
-  'test/integration/array-parameters.test.ts',
-  'test/integration/batch-plans.test.ts',
-  'test/integration/claim-batch.test.ts',
-  'test/integration/claim-multi-coupon.test.ts',
-  'test/integration/claim-positions.test.ts',
-  'test/integration/claim-tickets.test.ts',
-  'test/integration/consistency.test.ts',
-  'test/integration/due-holds.test.ts',
-  'test/integration/duties.test.ts',
-  'test/integration/ended-claims.test.ts',
-  'test/integration/ended-claims-order.test.ts',
-  'test/integration/expired-holds.test.ts',
-  'test/integration/expiry-sweep.test.ts',
-  'test/integration/finish.test.ts',
-  'test/integration/coupons-from-before.test.ts',
-  'test/integration/holds-and-clock.test.ts',
-  'test/integration/migrate.test.ts',
-  'test/integration/mixed-batches.test.ts',
-  'test/integration/old-deliveries.test.ts',
-  'test/integration/operator-log.test.ts',
-  'test/integration/plans.test.ts',
-  'test/integration/position-gaps.test.ts',
-  'test/integration/read-claims.test.ts',
-  'test/integration/require-primary.test.ts',
-  'test/integration/rolling-upgrade.test.ts',
-  'test/integration/saga-claims.test.ts',
-  'test/integration/saga-coupons.test.ts',
-  'test/integration/saga-decision-plans.test.ts',
-  'test/integration/saga-decisions.test.ts',
-  'test/integration/saga-locks.test.ts',
-  'test/integration/saga-plans.test.ts',
-  'test/integration/saga-relay.test.ts',
-  'test/integration/saga-runs.test.ts',
-  'test/integration/saga-store.test.ts',
-  'test/integration/saga-undos.test.ts',
-  'test/integration/schema.test.ts',
-  'test/integration/stock-check-changes.test.ts',
-  'test/integration/stock-of-ended-claims.test.ts',
-  'test/integration/ticket-retention.test.ts',
-  'test/integration/void-mark.test.ts',
-  'test/integration/webhook-store.test.ts',
-  'test/race/all-moves.test.ts',
-  'test/race/rolling-upgrade.test.ts',
-  'test/race/saga-moves.test.ts',
-  'test/simulation/**/*.test.ts',
-];
-
 // Slow and seldom affected by a change. `scripts/long-suites.ts` says by which.
 const longDatabaseTests = [
   'test/integration/commit-unknown-errors.test.ts',
@@ -115,7 +65,7 @@ const longE2eTests = [
   'test/e2e/backup.test.ts',
   'test/e2e/balancer.test.ts',
   'test/e2e/bench-commands.test.ts',
-  'test/e2e/bundled-postgres-*.test.ts',
+  'test/e2e/bundled-postgres*.test.ts',
   'test/e2e/container-image.test.ts',
   'test/e2e/copy.test.ts',
   'test/e2e/traces.test.ts',
@@ -130,7 +80,12 @@ const onSystemPostgres: TestProjectInlineConfiguration[] =
     ? []
     : [
         onPostgres('system-postgres', versionTests),
-        // No change selects these: a database of another version seldom breaks what `versionTests` does not find.
+        onPostgres(
+          'long-system-postgres',
+          [...sqlTests, 'test/race/all-moves.test.ts', 'test/simulation/**/*.test.ts'],
+          { ...long, env: {} },
+        ),
+        // No change selects these: a database of another version seldom breaks what the others do not find.
         onPostgres('nightly-system-postgres', databaseTests, long),
       ];
 

@@ -5,9 +5,13 @@
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { sqlTests } from '../test/support/version-tests.ts';
+
+const sql = /^src\/adapters\/postgres\/(?:sql|migrations|installation)\//;
 
 // The path of each suite, or how the paths of its files begin, with the paths that it depends on besides its own.
 const suites: Record<string, RegExp> = {
+  ...Object.fromEntries(sqlTests.map((path) => [path, sql])),
   'test/e2e/bundled-postgres': /^src\/adapters\/bundled-postgres\//,
   'test/e2e/backup.test.ts':
     /^src\/(?:adapters\/bundled-postgres\/|adapters\/postgres\/consistency|app\/(?:backup|command-database)\.ts$)/,

@@ -523,6 +523,11 @@ describe('rules between API keys', () => {
     ]);
   });
 
+  it('accepts the viewer key alone for a command that does not serve', () => {
+    const env = { VIEWER_API_KEY: viewerKey };
+    expect(loadConfig(env, {}, { serves: false }).auth.viewerApiKey?.reveal()).toBe(viewerKey);
+  });
+
   it('counts an absent file of a next key as no key, unless its folder is absent too', () => {
     const path = secretFile(adminKey);
     const file = (name: string) => ({ ADMIN_API_KEY_FILE: path, ADMIN_API_KEY_NEXT_FILE: name });

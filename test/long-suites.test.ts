@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { posix, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { affectedSuites, allSuites, changedFiles } from '../scripts/long-suites.ts';
+import { sqlTests } from './support/version-tests.ts';
 
 describe('the long suites of a change', () => {
   it.each([
@@ -32,6 +33,11 @@ describe('the long suites of a change', () => {
     [[], []],
   ])('after a change of %j are %j', (changed, suites) => {
     expect(affectedSuites(changed)).toEqual(suites);
+  });
+
+  it('after a change of the SQL include those that run on two versions of PostgreSQL', () => {
+    const affected = affectedSuites(['src/adapters/postgres/migrations/0002_decide_claims.sql']);
+    expect(affected).toEqual(expect.arrayContaining([...sqlTests, 'test/simulation/']));
   });
 
   it('exist', () => {

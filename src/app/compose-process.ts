@@ -104,6 +104,11 @@ export async function composeProcess(
   });
   disposers.push(async () => stockViews.stop());
   const outcomes = createOutcomes({ database: forQueries, log: plainLog });
+  // After each commit of this process that may have changed it.
+  const stockChanged = (couponName: string) => {
+    stockViews.changed(couponName);
+    outcomes.stockChanged(couponName);
+  };
   const claimLoad = measureClaimLoad({ clock: systemClock });
   disposers.push(async () => claimLoad.stop());
   const ticketParts = await openTickets(
@@ -118,21 +123,22 @@ export async function composeProcess(
       ...{ forBatches, forQueries, installation, history, durabilityMin: config.durabilityMin },
       ...{ limits: config.claims, sagaNames: new Set(config.sagas.definitions.keys()) },
       metrics: claimLoad.counting(outcomes.counting(metrics)),
-      ...{ log, stockViews, tracing: tracing.claims },
+      ...{ log, tracing: tracing.claims },
+      stockViews: { changed: stockChanged, forgetAll: () => stockViews.forgetAll() },
       ...{ notifications: shared?.notifications, tickets: ticketParts },
       ticketTimes: ticketTimesOf(config),
     },
     disposers,
   );
   const { checkHealth, healthSeen, ...useCases } = others;
-  if (options.kind === 'server') outcomes.record(lanes, disposers);
+  outcomes.record(lanes, disposers);
   const { webhooks, relay, jobs, duties } = await createBackgroundWork(
     {
       ...{ config, database, installation, history, forQueries, runsDuties },
       ...{ claimLoad, metrics, tracing },
       ...{ changeClaim: useCases.changeClaim, mutex: shared?.dutyMutex, log: plainLog },
       onReleased(couponName) {
-        stockViews.changed(couponName);
+        stockChanged(couponName);
         notifier?.unitsBack(couponName);
       },
     },

@@ -550,7 +550,7 @@ export interface OutcomeHistory {
   from: string;
   /** When the last second ended. Later ones are not complete yet. */
   until: string;
-  /** In order. In a second that is left out no claim was answered and none waited, unless it is in `unknown`. */
+  /** In order. In a second that is left out no claim was answered, none waited and the stock did not change, unless it is in `unknown`. */
   seconds: OutcomeSecond[];
   /** Stretches in which counts are missing: what is left out there is not zero. */
   unknown: {
@@ -580,6 +580,8 @@ export interface OutcomeSecond {
   p99_ms: number | null;
   /** Claims and changes of claims that waited for their batch, in all processes. Null: unknown. */
   waiting_claims: number | null;
+  /** Units that were left right after the end of the second, read at most one second later. Null: they were not read then, because nothing changed, so that the last number before still holds, or because the counts came late. */
+  remaining_amount: number | null;
 }
 /** `CheckedCoupon` of the OpenAPI. */
 export interface CheckedCoupon {

@@ -1,7 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Builds the console: a page and its hashed files, for browsers of the last two and a half years. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
+import { sectionPage } from './alarms/section-page.ts';
+
+const repository = join(import.meta.dirname, '../..');
+
+/** Adds the page that alarms link to. */
+const alarmPage: Plugin = {
+  name: 'alarm-page',
+  generateBundle() {
+    const read = (path: string) => readFileSync(join(repository, path), 'utf8');
+    this.emitFile({ type: 'asset', fileName: 'alarms.html', source: sectionPage(read) });
+    const style = read('src/console/alarms/section-page.css');
+    this.emitFile({ type: 'asset', fileName: 'alarms.css', source: style });
+  },
+};
 
 export default defineConfig({
   root: import.meta.dirname,
@@ -10,6 +25,7 @@ export default defineConfig({
   publicDir: false,
   base: '/console/',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  plugins: [alarmPage],
   build: {
     outDir: join(import.meta.dirname, '../../dist/console'),
     emptyOutDir: true,

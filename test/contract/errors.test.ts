@@ -8,6 +8,7 @@ import type { Answer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectProblem, problemTable, retryAfterOf } from '../support/contract-problems.ts';
 import { decidesAtOnce, newName, pathOf, until, useService } from '../support/contract-service.ts';
+import { isLong } from '../support/long.ts';
 import { missed, waitFor } from '../support/wait-for.ts';
 
 describe('the table of errors', () => {
@@ -287,7 +288,7 @@ describe('a random request', () => {
         },
       ),
       {
-        numRuns: 1500,
+        numRuns: isLong ? 1500 : 300,
         // A random request that is valid is rare.
         examples: [['POST', '/api/coupons', Buffer.from('{"name":"valid","amount":1}'), {}]],
       },

@@ -71,6 +71,33 @@ describe('the outcomes of a coupon', () => {
     });
   });
 
+  it('have the units that were left, also where they changed without a claim', async () => {
+    const coupon = await service.createCoupon({ amount: 5, hold_seconds: 600 });
+    /** Waits for a second with so many units, and returns it. A busy machine may store some too late, so each is repeated. */
+    const untilLeft = (left: number, change: () => Promise<unknown>) =>
+      until(
+        async () => {
+          await change();
+          const { json } = await historyOf(service, coupon);
+          return json.seconds.find((s: Remaining) => s.remaining_amount === left) as Remaining;
+        },
+        (second) => second !== undefined,
+      );
+    type Remaining = Second & { remaining_amount: number | null };
+    const claim = (n: number) => service.client.claim(`user-${n}`, coupon);
+    for (const n of [1, 2]) await claim(n);
+    expect((await untilLeft(3, () => claim(1))).outcomes).not.toEqual({});
+    const units = { add: 4 };
+    const added = () =>
+      service.client.post(pathOf(coupon, 'stock'), units, { 'Idempotency-Key': 'more' });
+    expect(await untilLeft(7, added)).toMatchObject({ complete: true, outcomes: {} });
+    await service.withAnother(decidesAtOnce, async (other) => {
+      const path = pathOf(coupon, 'claims', 'user-1', 'release');
+      const release = () => other.client.post(path, {}, { 'Idempotency-Key': 'back' });
+      expect(await untilLeft(8, release)).toMatchObject({ complete: true, outcomes: {} });
+    });
+  });
+
   it('have the refusals from the sold-out cache', async () => {
     const coupon = await service.createCoupon({ amount: 1 });
     await service.mustClaim(coupon);

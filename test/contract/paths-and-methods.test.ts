@@ -24,7 +24,6 @@ const routes = [
   ['/docs/static/swagger-ui.css', 'GET, HEAD'],
   ['/console', 'GET, HEAD'],
   ['/console/sale', 'GET, HEAD'],
-  ['/console/session', 'DELETE, GET, HEAD, POST'],
 ] as const;
 
 // CONNECT requests a tunnel and never becomes a request.

@@ -145,8 +145,15 @@ export function launch(
   };
 }
 
-/** The built program, or the source if it is newer than the build. */
+let programOnce: string[] | undefined;
+
+/** The built program, or the source if it is newer than the build. Compared once, since that reads all their files. */
 function program(): string[] {
+  programOnce ??= findProgram();
+  return programOnce;
+}
+
+function findProgram(): string[] {
   const built = join(root, 'dist/main.js');
   const source = join(root, 'src');
   const builtMs = existsSync(built) ? newestMs(join(root, 'dist')) : 0;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { familyOf } from './process-family.ts';
 import { commandOf, type ServiceProcess, startServiceProcess } from './service-process.ts';
 
-const scriptProgram = '/usr/bin/script';
+/** The program that runs a command in a terminal. */
+export const scriptProgram = '/usr/bin/script';
 
 /** Whether this machine can run a command in a terminal. */
 export const hasTerminals = process.platform === 'linux' && existsSync(scriptProgram);

@@ -9,6 +9,7 @@ import { AgeNote } from './age-note.tsx';
 import { useIdempotencyKey, useWrite } from './use-write.ts';
 import { notWhole, readWholeNumber } from './whole-number.ts';
 import { WriteDialog } from './write-dialog.tsx';
+import { doubtOf } from './write-state.ts';
 
 /** Adds units to a sale. Its key is made when it opens, so whatever it sends, the units are added once. */
 export function AddStockDialog({
@@ -25,6 +26,7 @@ export function AddStockDialog({
   const { name } = sale;
   const [text, setText] = useState('');
   const idempotencyKey = useIdempotencyKey();
+  const [amountBefore, setAmountBefore] = useState<number>();
   const units = readWholeNumber(text);
   const write = useWrite<Coupon>(({ value }) =>
     onDone(value, `${unitsOf(units)} added. The amount is ${formatCount(value.amount)}.`),
@@ -40,6 +42,7 @@ export function AddStockDialog({
       doubt="The units may have been added or not."
       onSubmit={() => {
         if (units === undefined) return;
+        setAmountBefore(coupon?.amount);
         write.start({ send: () => service.addStock({ name, add: units }, { idempotencyKey }) });
       }}
       {...{ write, onClose }}
@@ -54,31 +57,45 @@ export function AddStockDialog({
           />
         )}
       </Field>
-      <dl class="changes">
-        <Change label="Amount" before={coupon?.amount} units={units} />
-        <Change label="Remaining" before={coupon?.remaining_amount} units={units} />
-      </dl>
+      {doubtOf(write.state) !== undefined ? (
+        // The units may be in the amount already, so it says nothing of what it will be.
+        <dl class="changes">
+          <Count label="Amount before" of={amountBefore} />
+          <Count label="Amount now" of={coupon?.amount} />
+          <Count label="Remaining now" of={coupon?.remaining_amount} />
+        </dl>
+      ) : (
+        <dl class="changes">
+          <Count label="Amount" of={coupon?.amount} plus={units} />
+          <Count label="Remaining" of={coupon?.remaining_amount} plus={units} />
+        </dl>
+      )}
       <AgeNote sale={sale} />
       <p>{effectOf(coupon)}</p>
     </WriteDialog>
   );
 }
 
-function Change({
+function Count({
   label,
-  before,
-  units = 0,
+  of: count,
+  plus,
 }: {
   label: string;
-  before: number | undefined;
-  units: number | undefined;
+  of: number | undefined;
+  plus?: number | undefined;
 }) {
-  const after = before === undefined ? undefined : before + units;
   return (
     <div>
       <dt>{label}</dt>
       <dd class="number">
-        {formatCount(before)} → <strong>{formatCount(after)}</strong>
+        {formatCount(count)}
+        {plus !== undefined && (
+          <>
+            {' '}
+            → <strong>{formatCount(count === undefined ? undefined : count + plus)}</strong>
+          </>
+        )}
       </dd>
     </div>
   );

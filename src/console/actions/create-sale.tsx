@@ -17,7 +17,9 @@ import { type NewSale, readNewSale } from './new-sale.ts';
 import { ScheduleEffect } from './schedule-effect-note.tsx';
 import { enteredTime } from './time-entry.ts';
 import { TimeField } from './time-field.tsx';
+import { focusWrongField, useFocusAfter } from './use-focus-after.ts';
 import { useWrite, type WriteCall } from './use-write.ts';
+import { doubtOf } from './write-state.ts';
 
 type TextField = Exclude<keyof NewSale, 'opens_at' | 'closes_at'>;
 
@@ -36,22 +38,30 @@ export function CreateSale() {
   const [opens, setOpens] = useState({ text: '' });
   const [closes, setCloses] = useState({ text: '' });
   const [errors, setErrors] = useState<Record<string, string>>({});
+  // An error is about what was sent, not about what has been typed since.
+  const [edited, setEdited] = useState<readonly string[]>([]);
   const form = useRef<HTMLFormElement>(null);
   const write = useWrite<Coupon>(({ value }) => goTo(hrefOf('sale', { name: value.name })));
   const { state } = write;
   const isLocked = state.step === 'sending' || state.step === 'unknown' || state.step === 'done';
   const refusal = state.step === 'refused' ? state.refusal : undefined;
   const times = { opens_at: enteredTime(opens, zone), closes_at: enteredTime(closes, zone) };
-  const errorOf = (field: string) => errors[field] ?? fieldError(refusal, field);
+  const errorOf = (field: string) =>
+    edited.includes(field) ? undefined : (errors[field] ?? fieldError(refusal, field));
+  const edit = (field: TextField, value: string) => {
+    setTexts({ ...texts, [field]: value });
+    setEdited([...edited, field]);
+  };
 
+  useFocusAfter(state.step, form);
   useEffect(() => {
-    const hasErrors = refusal !== undefined || Object.keys(errors).length > 0;
-    if (hasErrors) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
-  }, [refusal, errors]);
+    if (Object.keys(errors).length > 0) focusWrongField(form.current);
+  }, [errors]);
 
   const submit = (event: Event) => {
     event.preventDefault();
     if (isLocked || !mayOperate) return;
+    setEdited([]);
     const read = readNewSale({ ...texts, ...times });
     setErrors('errors' in read ? read.errors : {});
     if ('args' in read) write.start(creation(read.args));
@@ -64,7 +74,7 @@ export function CreateSale() {
           {...{ autocomplete: 'off', class: isNumber ? 'number short' : '' }}
           {...(isNumber && { inputMode: 'numeric' as const })}
           value={texts[field]}
-          onInput={({ currentTarget }) => setTexts({ ...texts, [field]: currentTarget.value })}
+          onInput={({ currentTarget }) => edit(field, currentTarget.value)}
         />
       )}
     </Field>
@@ -75,7 +85,7 @@ export function CreateSale() {
       {!mayOperate && (
         <p class="note">You are logged in as a viewer. Creating a sale needs the admin key.</p>
       )}
-      <form ref={form} class="panel" onSubmit={submit}>
+      <form ref={form} class="panel stack" onSubmit={submit}>
         <fieldset class="plain stack" disabled={isLocked || !mayOperate}>
           {text('name', 'Name', 'Unique, and fixed. 1 to 255 characters.')}
           <NameNote name={texts.name} />
@@ -91,14 +101,20 @@ export function CreateSale() {
             emptyHint="No opening time: the sale is open as soon as it is created."
             entry={opens}
             error={errorOf('opens_at')}
-            onChange={setOpens}
+            onChange={(entry) => {
+              setOpens(entry);
+              setEdited([...edited, 'opens_at']);
+            }}
           />
           <TimeField
             label="Closes"
             emptyHint="No closing time: the sale stays open until it is ended."
             entry={closes}
             error={errorOf('closes_at')}
-            onChange={setCloses}
+            onChange={(entry) => {
+              setCloses(entry);
+              setEdited([...edited, 'closes_at']);
+            }}
           />
           <ScheduleEffect
             opensAt={times.opens_at}
@@ -106,15 +122,7 @@ export function CreateSale() {
             isPaused={false}
             before={undefined}
           />
-          <details
-            open={[
-              'hold_seconds',
-              'saga',
-              'claims_per_user_max',
-              'stock_low_at',
-              'description',
-            ].some(errorOf)}
-          >
+          <details>
             <summary>Holds, limits, saga and description</summary>
             <div class="stack">
               {text(
@@ -146,9 +154,7 @@ export function CreateSale() {
                     {...attributes}
                     rows={3}
                     value={texts.description}
-                    onInput={({ currentTarget: { value } }) =>
-                      setTexts({ ...texts, description: value })
-                    }
+                    onInput={({ currentTarget }) => edit('description', currentTarget.value)}
                   />
                 )}
               </Field>
@@ -159,12 +165,14 @@ export function CreateSale() {
           <RefusalNote refusal={refusal} placed={placed} />
           <DoubtNote write={write} doubt="The sale may have been created or not." />
           <ExistingNote state={state} name={texts.name} />
-          <div class="row">
-            <button type="submit" class="primary" disabled={isLocked || !mayOperate}>
-              {state.step === 'sending' ? 'Sending …' : 'Create the sale'}
-            </button>
-            <Link view="">Back to the sales</Link>
-          </div>
+          {doubtOf(state) === undefined && (
+            <div class="row">
+              <button type="submit" class="primary" disabled={isLocked || !mayOperate}>
+                {state.step === 'sending' ? 'Sending …' : 'Create the sale'}
+              </button>
+              <Link view="">Cancel</Link>
+            </div>
+          )}
         </div>
       </form>
     </div>

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { ComponentChildren } from 'preact';
 import { RefusalNote } from '../ui/refusal-note.tsx';
 import { Text } from '../ui/text.tsx';
 import type { Write } from './use-write.ts';
-import type { Doubt } from './write-state.ts';
+import { type Doubt, doubtOf } from './write-state.ts';
 
 /** Says what is known after a lost answer, and asks again. Shows nothing before. */
 export function DoubtNote<Value>({
   write,
   doubt: sentence,
+  children,
 }: {
   write: Write<Value>;
+  /** What may be true. */
   doubt: string;
+  /** Further buttons. */
+  children?: ComponentChildren;
 }) {
   const { state } = write;
-  const doubt = state.step === 'unknown' || state.step === 'sending' ? state.doubt : undefined;
+  const doubt = doubtOf(state);
   if (doubt === undefined) return null;
   const isSending = state.step === 'sending';
   return (
@@ -32,6 +37,7 @@ export function DoubtNote<Value>({
             Send again
           </button>
         )}
+        {children}
       </div>
     </div>
   );

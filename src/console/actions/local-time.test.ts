@@ -44,7 +44,7 @@ describe('toLocalText', () => {
 });
 
 describe('zoneTimeName', () => {
-  it('tells the two times apart that clocks show twice', () => {
+  it('differs between the two moments of a time that comes twice', () => {
     const names = momentsOf('2030-10-27T02:30', berlin).map((at) => zoneTimeName(at, berlin));
     expect(names).toEqual(['GMT+02:00', 'GMT+01:00']);
   });

@@ -5,12 +5,14 @@ import { RefusalNote } from '../ui/refusal-note.tsx';
 import { changeCall } from './change-call.ts';
 import { DoubtNote } from './doubt-note.tsx';
 import { useWrite } from './use-write.ts';
+import { withoutRepeats } from './without-repeats.ts';
 
 /** Pauses the sale by one press, and resumes it by another one in its place. */
 export function PauseControl({
   name,
   coupon,
   whyDisabledId,
+  onPress,
   onChange,
 }: {
   name: string;
@@ -18,6 +20,7 @@ export function PauseControl({
   coupon: CouponSummary | undefined;
   /** The id of the text that says why it is disabled. Undefined: it is not. */
   whyDisabledId: string | undefined;
+  onPress: () => void;
   onChange: (coupon: Coupon, message: string) => void;
 }) {
   const isPaused = coupon?.paused ?? false;
@@ -31,6 +34,7 @@ export function PauseControl({
   useEffect(() => write.reset(), [isPaused]);
 
   const press = () => {
+    onPress();
     // A reason belongs to its pause. Shoppers would read it in the next one.
     const reason = coupon?.pause_reason == null ? {} : { pause_reason: null };
     write.start(changeCall({ name, paused: !isPaused, ...(isPaused && reason) }));
@@ -44,7 +48,11 @@ export function PauseControl({
         // Not disabled, which would take the focus away. A second press does nothing.
         aria-disabled={step === 'sending' || step === 'unknown'}
         aria-describedby={whyDisabledId}
-        onClick={press}
+        onClick={({ detail: clicks }) => {
+          // The second click of a double click would take the first one back.
+          if (clicks <= 1) press();
+        }}
+        onKeyDown={withoutRepeats}
       >
         {isPaused ? 'Resume the sale' : 'Pause the sale'}
       </button>

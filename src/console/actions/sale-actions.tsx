@@ -60,9 +60,9 @@ export function SaleActions({ sale }: { sale: Sale }) {
       )}
       {coupon?.archived !== true && (
         <PauseControl
-          name={name}
-          coupon={coupon}
+          {...{ name, coupon }}
           whyDisabledId={mayOperate ? undefined : reasonId}
+          onPress={() => setMessage('')}
           onChange={onDone}
         />
       )}
@@ -74,7 +74,7 @@ export function SaleActions({ sale }: { sale: Sale }) {
           </span>
           {button(
             'reason',
-            coupon.pause_reason === null ? 'Give a reason' : 'Edit',
+            coupon.pause_reason === null ? 'Give a reason' : 'Edit the reason',
             false,
             'quiet',
           )}
@@ -102,6 +102,7 @@ export function SaleActions({ sale }: { sale: Sale }) {
             <TextsDialog
               title="Title and description"
               submitLabel="Save the texts"
+              said="The texts are saved."
               hint="Shown to shoppers. An empty text is removed."
               members={['title', 'description']}
               {...{ coupon }}
@@ -112,6 +113,7 @@ export function SaleActions({ sale }: { sale: Sale }) {
             <TextsDialog
               title="Reason of the pause"
               submitLabel="Save the reason"
+              said="The reason is saved."
               hint="Shown to shoppers while the sale is paused. It is removed when the sale is resumed."
               members={['pause_reason']}
               {...{ coupon }}

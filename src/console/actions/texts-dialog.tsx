@@ -18,6 +18,7 @@ const labels: Record<Member, string> = {
 export function TextsDialog({
   title,
   submitLabel,
+  said,
   hint,
   members,
   name,
@@ -27,6 +28,8 @@ export function TextsDialog({
 }: {
   title: string;
   submitLabel: string;
+  /** What is said when it is done. */
+  said: string;
   hint: string;
   members: readonly Member[];
   name: string;
@@ -36,7 +39,7 @@ export function TextsDialog({
 }) {
   const [stored] = useState(coupon);
   const [texts, setTexts] = useState<Partial<Record<Member, string>>>({});
-  const write = useWrite<Coupon>(({ value }) => onDone(value, 'The texts are saved.'));
+  const write = useWrite<Coupon>(({ value }) => onDone(value, said));
   const refusal = write.state.step === 'refused' ? write.state.refusal : undefined;
   const changed = members.filter(
     (member) => texts[member] !== undefined && texts[member] !== (stored[member] ?? ''),

@@ -19,7 +19,7 @@ describe('an entry of a time', () => {
     expect(enteredTime({ ...entry, chosenMs }, zone)).toBe(chosenMs);
   });
 
-  it('tells an incomplete time from no limit, and from a time that does not exist', () => {
+  it('differs where a time is incomplete, does not exist, or is no limit', () => {
     expect(enteredTime({ text: '' }, zone)).toBeNull();
     expect(enteredTime({ text: '', isIncomplete: true }, zone)).toBe('incomplete');
     expect(enteredTime({ text: '2030-03-31T02:30' }, zone)).toBe('skipped');

@@ -25,6 +25,11 @@ export function TimeField({
   const zone = browserZone();
   const entered = enteredTime(entry, zone);
   const moments = momentsOf(entry.text, zone);
+  // While parts are missing the value stays empty, so there is no event of a change.
+  const observe = ({ currentTarget: { value, validity } }: { currentTarget: HTMLInputElement }) => {
+    if (validity.badInput === (entry.isIncomplete ?? false)) return;
+    onChange({ text: value, isIncomplete: validity.badInput });
+  };
   return (
     <>
       <Field
@@ -41,22 +46,27 @@ export function TimeField({
               onInput={({ currentTarget: { value, validity } }) =>
                 onChange({ text: value, isIncomplete: validity.badInput })
               }
+              onKeyUp={observe}
+              onBlur={observe}
             />
-            <button
-              type="button"
-              class="quiet"
-              aria-label={`Clear: ${label}`}
-              disabled={entry.text === '' && !entry.isIncomplete}
-              onClick={({ currentTarget }) => {
-                const input = currentTarget.parentElement?.querySelector('input');
-                // An incomplete time is not in the value, so setting that alone would not remove it.
-                if (input != null) input.value = '';
-                input?.focus();
-                onChange({ text: '' });
-              }}
-            >
-              Clear
-            </button>
+            {(entry.text !== '' || entry.isIncomplete) && (
+              <button
+                type="button"
+                class="quiet"
+                aria-label={`Clear: ${label}`}
+                onClick={({ currentTarget }) => {
+                  const input = currentTarget.parentElement?.querySelector('input');
+                  if (input != null) {
+                    // The value of an incomplete time is empty already.
+                    input.value = '';
+                    input.focus();
+                  }
+                  onChange({ text: '' });
+                }}
+              >
+                Clear
+              </button>
+            )}
           </div>
         )}
       </Field>

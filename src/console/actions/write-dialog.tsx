@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import { Dialog } from '../ui/dialog.tsx';
 import { RefusalNote } from '../ui/refusal-note.tsx';
 import { DoubtNote } from './doubt-note.tsx';
+import { useFocusAfter } from './use-focus-after.ts';
 import type { Write } from './use-write.ts';
+import { withoutRepeats } from './without-repeats.ts';
+import { doubtOf } from './write-state.ts';
 
 /** A dialog that sends one change. It stays until the outcome is known, and keeps what was typed when the change is refused. */
 export function WriteDialog<Value>({
@@ -36,29 +39,39 @@ export function WriteDialog<Value>({
 }) {
   const { state } = write;
   const isSending = state.step === 'sending';
-  const isOpen = state.step === 'unknown' || (isSending && state.doubt !== undefined);
+  const isInDoubt = doubtOf(state) !== undefined;
   const form = useRef<HTMLFormElement>(null);
   useFocusAfter(state.step, form);
   return (
-    <Dialog title={title} isLocked={isSending || isOpen} onClose={onClose}>
+    <Dialog title={title} isLocked={isSending || isInDoubt} onClose={onClose}>
       <form
         ref={form}
         class="stack write"
+        onKeyDown={withoutRepeats}
+        onInput={() => {
+          // What was refused is no longer what stands in the fields.
+          if (state.step === 'refused') write.reset();
+        }}
         onSubmit={(event) => {
           event.preventDefault();
-          if (!isSending && !isOpen && !isIncomplete) onSubmit();
+          if (!isSending && !isInDoubt && !isIncomplete) onSubmit();
         }}
       >
-        <fieldset class="plain stack" disabled={isSending || isOpen}>
+        <fieldset class="plain stack" disabled={isSending || isInDoubt}>
           {children}
         </fieldset>
         <RefusalNote
           refusal={state.step === 'refused' ? state.refusal : undefined}
           {...(placed && { placed })}
         />
-        {isOpen && <DoubtNote write={write} doubt={doubt} />}
-        <div class="row buttons">
-          {!isOpen && (
+        {isInDoubt ? (
+          <DoubtNote {...{ write, doubt }}>
+            <button type="button" disabled={isSending} onClick={onClose}>
+              Close without an answer
+            </button>
+          </DoubtNote>
+        ) : (
+          <div class="row buttons">
             <button
               type="submit"
               class={isDanger ? 'danger' : 'primary'}
@@ -66,28 +79,12 @@ export function WriteDialog<Value>({
             >
               {isSending ? 'Sending …' : submitLabel}
             </button>
-          )}
-          <button type="button" disabled={isSending} onClick={onClose}>
-            {isOpen ? 'Close without an answer' : 'Cancel'}
-          </button>
-        </div>
+            <button type="button" disabled={isSending} onClick={onClose}>
+              Cancel
+            </button>
+          </div>
+        )}
       </form>
     </Dialog>
   );
-}
-
-/** Puts the focus where it is needed: to what is wrong, back to where it was, or to the question after a lost answer. */
-function useFocusAfter(step: string, form: { current: HTMLFormElement | null }): void {
-  const before = useRef<Element | null>(null);
-  if (step !== 'sending' && document.activeElement !== document.body) {
-    before.current = document.activeElement;
-  }
-  useEffect(() => {
-    if (step === 'refused') {
-      const wrong = form.current?.querySelector<HTMLElement>('[aria-invalid="true"]');
-      (wrong ?? (before.current as HTMLElement | null))?.focus();
-    } else if (step === 'unknown') {
-      form.current?.querySelector<HTMLElement>('.doubt button')?.focus();
-    }
-  }, [step, form]);
 }

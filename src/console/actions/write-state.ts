@@ -72,7 +72,8 @@ export function afterForeignAnswer<Value>(state: WriteState<Value>): WriteState<
   return { step: 'unknown', doubt: { unknown: doubtOf(state)?.unknown } };
 }
 
-function doubtOf(state: WriteState<unknown>): Doubt | undefined {
+/** Why the outcome is not certain; undefined where it is, and before anything was sent. */
+export function doubtOf(state: WriteState<unknown>): Doubt | undefined {
   return state.step === 'sending' || state.step === 'unknown' ? state.doubt : undefined;
 }
 

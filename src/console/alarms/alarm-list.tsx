@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { SectionLink } from '../ui/section-link.tsx';
 import { formatTimeOfDay } from '../ui/time-of-day.ts';
-import { type Alarm, type AlarmSet, announcementOf, hrefOfSection } from './alarm.ts';
+import { type Alarm, type AlarmSet, announcementOf } from './alarm.ts';
 import './alarms.css';
 import { useFirstSeen } from './use-first-seen.ts';
 
@@ -50,9 +51,7 @@ function AlarmItem({ alarm, seenMs }: { alarm: Alarm; seenMs: number | undefined
       <span class="text">
         {text} <small>{sinceText}</small>
       </span>
-      <a href={hrefOfSection(section)} target="_blank" rel="noreferrer">
-        What to do<span class="visually-hidden"> (opens a new tab)</span>
-      </a>
+      <SectionLink section={section} label="What to do" />
     </li>
   );
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { type Alarm, announcementOf, hrefOfSection, joinAlarms } from './alarm.ts';
+import { type Alarm, announcementOf, joinAlarms } from './alarm.ts';
 
 function alarm(id: string, severity: Alarm['severity'] = 'warning'): Alarm {
-  return { id, severity, text: `${id} happens.`, section: 'runbook#firstcomedown' };
+  return { id, severity, text: `${id} happens.`, section: 'firstcomedown' };
 }
 
 describe('an announcement', () => {
@@ -35,11 +35,5 @@ describe('several sets', () => {
     ]);
     expect(joined.alarms.map(({ id }) => id)).toEqual(['b', 'c', 'a']);
     expect(joined.unknown).toEqual(['x', 'x']);
-  });
-});
-
-describe('a section', () => {
-  it('is on a page of the service', () => {
-    expect(hrefOfSection('runbook#firstcomedown')).toBe('/console/docs/runbook.html#firstcomedown');
   });
 });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { Section } from './sections.ts';
 
 /** Something that an operator must know. */
 export type Alarm = {
@@ -10,12 +11,9 @@ export type Alarm = {
   text: string;
   /** Since when, in milliseconds since 1970, where the data says it. */
   sinceMs?: number;
-  /** The section that says what to do: a page of the documentation and its anchor. */
+  /** The section of the documentation that says what to do. */
   section: Section;
 };
-
-/** A section of the documentation. */
-export type Section = `runbook#firstcome${string}` | `watch-a-sale#${string}`;
 
 /** The alarms, and what nobody knows now. Without both, all is well. */
 export type AlarmSet = {
@@ -57,12 +55,6 @@ export function alarmsFrom<Value>(
     unknown: reading.state === 'unknown' ? [name] : [],
     pending: reading.state === 'pending' ? [name] : [],
   };
-}
-
-/** Where a section is: the service has these pages beside the console. */
-export function hrefOfSection(section: Section): string {
-  const [page, anchor] = section.split('#');
-  return `/console/docs/${page}.html#${anchor}`;
 }
 
 /** What has changed, for those who do not see it: `undefined` where the same alarms are there as before. */

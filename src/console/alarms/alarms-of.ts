@@ -66,7 +66,7 @@ function staleAlarms({ status }: Sale, ageMs: number | undefined): Alarm[] {
   const age = ageMs === undefined ? '' : ` for ${formatDuration(ageMs)}`;
   return [
     {
-      ...{ id: 'stale', severity: 'critical', section: 'runbook#firstcomedown' },
+      ...{ id: 'stale', severity: 'critical', section: 'firstcomedown' },
       text: `No data has arrived${age}. What the page shows is from before.`,
     },
   ];
@@ -79,7 +79,7 @@ function slowAlarms(p99Ms: number | null, seconds: readonly SaleSecond[]): Alarm
   const firstSlow = answered[lastFast + 1];
   return [
     {
-      ...{ id: 'slow', severity: 'warning', section: 'runbook#firstcomecommitsslow' },
+      ...{ id: 'slow', severity: 'warning', section: 'firstcomecommitsslow' },
       text: `One claim in a hundred waits for ${formatMilliseconds(p99Ms)} or longer. The limit is ${formatMilliseconds(p99MsMax)}.`,
       ...(firstSlow === undefined ? {} : { sinceMs: firstSlow.atMs }),
     },
@@ -93,7 +93,7 @@ function missingAlarms(seconds: readonly SaleSecond[]): Alarm[] {
   if (first === undefined || missing.length < missingSecondsMin) return [];
   return [
     {
-      ...{ id: 'missing', severity: 'warning', section: 'watch-a-sale#alarms-of-the-console' },
+      ...{ id: 'missing', severity: 'warning', section: 'alarms-of-the-console' },
       text: `Counts are missing in ${missing.length} of the last ${recent.length} seconds. What is shown of them may be too low.`,
       sinceMs: first.atMs,
     },
@@ -111,7 +111,7 @@ function sheddingAlarms(seconds: readonly SaleSecond[]): Alarm[] {
   const rates = `Claims refused as overloaded: ${formatRate(sheds)} a second in the last minute, while ${formatRate(decided)} a second are decided`;
   return [
     {
-      ...{ id: 'shedding', section: 'runbook#firstcomegoodputfalls' },
+      ...{ id: 'shedding', section: 'firstcomegoodputfalls' },
       severity: isFalling ? 'critical' : 'warning',
       text: isFalling ? `${rates}, after ${formatRate(peak)} a second before.` : `${rates}.`,
     },
@@ -166,7 +166,7 @@ function silenceAlarms({ overview, seconds }: Sale, nowMs: number | undefined): 
   const length = formatDuration(nowMs - sinceMs);
   return [
     {
-      ...{ id: 'silence', severity: 'warning', section: 'watch-a-sale#alarms-of-the-console' },
+      ...{ id: 'silence', severity: 'warning', section: 'alarms-of-the-console' },
       text: `The sale is open with ${formatCount(remaining_amount)} units left, but no claim has succeeded for ${length}. Refused in the last minute: ${formatCount(refused)}.`,
       sinceMs,
     },

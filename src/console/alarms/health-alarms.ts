@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The alarms that follow from the health of the service. */
 import type { Health } from '../../client.ts';
-import type { Alarm, Section } from './alarm.ts';
+import type { Alarm } from './alarm.ts';
+import type { Section } from './sections.ts';
 
 const byReason: Record<NonNullable<Health['reason']> | 'none', [text: string, section: Section]> = {
-  none: ['The database cannot decide claims. Callers get 503.', 'runbook#firstcomedatabasedown'],
+  none: ['The database cannot decide claims. Callers get 503.', 'firstcomedatabasedown'],
   installation_changed: [
     'The database is not the one that the service was started on. All calls get 503.',
-    'runbook#firstcomedatabasedown',
+    'firstcomedatabasedown',
   ],
   history_lost: [
     'The database lacks claims that were acknowledged. All calls get 503.',
-    'runbook#firstcomehistorylost',
+    'firstcomehistorylost',
   ],
   commits_stalled: [
     'The database answers, but commits nothing. Claims get 503.',
-    'runbook#firstcomecommitsstalled',
+    'firstcomecommitsstalled',
   ],
   durability_too_low: [
     'The database commits less durably than DURABILITY_MIN demands. Claims get 503.',
-    'runbook#firstcomedurabilitytoolow',
+    'firstcomedurabilitytoolow',
   ],
 };
 
@@ -47,7 +48,7 @@ export function healthAlarms(health: Health, highest: Durability | undefined): A
   }
   if (health.queue === 'away') {
     alarms.push({
-      ...{ id: 'queue', severity: 'critical', section: 'runbook#firstcomequeueaway' },
+      ...{ id: 'queue', severity: 'critical', section: 'firstcomequeueaway' },
       text: 'RabbitMQ is away or takes no messages. No claim can be queued.',
     });
   }
@@ -58,7 +59,7 @@ export function healthAlarms(health: Health, highest: Durability | undefined): A
       ? `The durability of the database has dropped from ${highest} to ${durability}.`
       : 'Acknowledged claims do not survive a crash of the database: its durability is unsafe.';
     if (hasDropped || durability === 'unsafe') {
-      const section = 'runbook#firstcomedurabilitydropped';
+      const section = 'firstcomedurabilitydropped';
       alarms.push({ id: 'durability', severity: 'warning', text, section });
     }
   }

@@ -50,11 +50,11 @@ describe('the alarms of the service', () => {
   });
 
   it.each<[Partial<Health>, string]>([
-    [{}, 'runbook#firstcomedatabasedown'],
-    [{ reason: 'installation_changed' }, 'runbook#firstcomedatabasedown'],
-    [{ reason: 'history_lost' }, 'runbook#firstcomehistorylost'],
-    [{ reason: 'commits_stalled' }, 'runbook#firstcomecommitsstalled'],
-    [{ reason: 'durability_too_low' }, 'runbook#firstcomedurabilitytoolow'],
+    [{}, 'firstcomedatabasedown'],
+    [{ reason: 'installation_changed' }, 'firstcomedatabasedown'],
+    [{ reason: 'history_lost' }, 'firstcomehistorylost'],
+    [{ reason: 'commits_stalled' }, 'firstcomecommitsstalled'],
+    [{ reason: 'durability_too_low' }, 'firstcomedurabilitytoolow'],
   ])('say that the database is not ready: %j', (given, section) => {
     const health = known({ ...healthy, ...given, status: 'unhealthy' as const });
     expect(alarmsOf({ health })).toMatchObject([{ id: 'database', severity: 'critical', section }]);

@@ -27,6 +27,7 @@ export type WebhookFacts = { webhook: Webhook; deliveries: readonly Delivery[] }
 /** Limits of the alerts FirstcomeEventsUndelivered. */
 export const [undeliveredSecondsMax, relayLagSecondsMax] = [600, 60];
 
+/** The alarms that follow from these facts, and what is not known. */
 export function serviceAlarmsOf(facts: ServiceFacts): AlarmSet {
   const { health, highestDurability, metrics, webhooks, deadLetters } = facts;
   const set = joinAlarms([
@@ -54,7 +55,7 @@ function differenceAlarms(units: number): Alarm[] {
   if (units === 0) return [];
   return [
     {
-      ...{ id: 'difference', severity: 'critical', section: 'runbook#firstcomedifferences' },
+      ...{ id: 'difference', severity: 'critical', section: 'firstcomedifferences' },
       text: `Stock, claims and ledger disagree by ${formatCount(units)} units, over all coupons.`,
     },
   ];
@@ -65,13 +66,13 @@ function metricAlarms(kept: readonly NodeMetrics[]): Alarm[] {
   const inDoubt = kept.at(-1)?.batchesInDoubt ?? 0;
   if (inDoubt > 0) {
     alarms.push({
-      ...{ id: 'in-doubt', severity: 'critical', section: 'runbook#firstcomebatchesindoubt' },
+      ...{ id: 'in-doubt', severity: 'critical', section: 'firstcomebatchesindoubt' },
       text: `Batches in doubt on the node that answered: ${formatCount(inDoubt)}. Their coupons sell nothing until the database shows whether they committed.`,
     });
   }
   if (dropsIn(kept) > 0) {
     alarms.push({
-      ...{ id: 'durability', severity: 'warning', section: 'runbook#firstcomedurabilitydropped' },
+      ...{ id: 'durability', severity: 'warning', section: 'firstcomedurabilitydropped' },
       text: 'The durability of the database has dropped in the last 5 minutes.',
     });
   }
@@ -82,7 +83,7 @@ function metricAlarms(kept: readonly NodeMetrics[]): Alarm[] {
   for (const [seconds = 0, max, what] of waits) {
     if (seconds <= max) continue;
     alarms.push({
-      ...{ id: 'undelivered', severity: 'warning', section: 'runbook#firstcomeeventsundelivered' },
+      ...{ id: 'undelivered', severity: 'warning', section: 'firstcomeeventsundelivered' },
       text: `Events ${what} ${formatDuration(seconds * 1_000)}.`,
     });
   }
@@ -96,7 +97,7 @@ function webhookAlarms(webhooks: readonly WebhookFacts[]): Alarm[] {
   );
   if (disabledMs.length > 0) {
     alarms.push({
-      ...{ id: 'disabled', severity: 'warning', section: 'runbook#firstcomewebhookdisabled' },
+      ...{ id: 'disabled', severity: 'warning', section: 'firstcomewebhookdisabled' },
       text: `Disabled webhooks: ${formatCount(disabledMs.length)}. They get no events.`,
       sinceMs: Math.min(...disabledMs),
     });
@@ -104,7 +105,7 @@ function webhookAlarms(webhooks: readonly WebhookFacts[]): Alarm[] {
   const failing = webhooks.filter(isFailing).length;
   if (failing > 0) {
     alarms.push({
-      ...{ id: 'failing', severity: 'warning', section: 'runbook#firstcomeeventsundelivered' },
+      ...{ id: 'failing', severity: 'warning', section: 'firstcomeeventsundelivered' },
       text: `Webhooks whose last deliveries have all failed: ${formatCount(failing)}.`,
     });
   }
@@ -122,7 +123,7 @@ function deadLetterAlarms(total: number): Alarm[] {
   if (total === 0) return [];
   return [
     {
-      ...{ id: 'dead-letters', severity: 'warning', section: 'runbook#firstcomedeadletters' },
+      ...{ id: 'dead-letters', severity: 'warning', section: 'firstcomedeadletters' },
       text: `Dead letters that wait for an operator: ${formatCount(total)}.`,
     },
   ];

@@ -4,6 +4,7 @@
 /** How an area is filled, so that groups differ without their colours too. */
 export type Pattern = 'plain' | 'rising' | 'falling' | 'dots' | 'level';
 
+/** A group of outcomes. */
 export type OutcomeGroup = {
   /** An outcome or error code, or `other`. */
   code: string;

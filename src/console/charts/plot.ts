@@ -17,6 +17,7 @@ export type PlotLook = {
   formatValue: (value: number) => string;
 };
 
+/** A chart that is drawn. */
 export type Plot = {
   show(data: ChartData): void;
   end(): void;
@@ -24,6 +25,11 @@ export type Plot = {
 
 const heightPx = 190;
 const fontPx = 12;
+
+/** Between two lines of an axis of counts: 1, 2, 5, 10, 20, … */
+const wholeSteps = Array.from({ length: 10 }, (_, power) =>
+  [1, 2, 5].map((step) => step * 10 ** power),
+).flat();
 
 /** Marks of a chart are filled with these. */
 export const markFills: Record<'unknown' | 'incomplete', Fill> = {
@@ -53,12 +59,14 @@ export function makePlot(
     cached(`${one.colour} ${one.pattern}`, () => fillOf(one, element, uPlot.pxRatio));
 
   const drawMarks = (plot: uPlot) => {
-    const { ctx, bbox } = plot;
+    const { bbox } = plot;
+    const context = plot.root.querySelector('canvas')?.getContext('2d');
+    if (context == null) return;
     for (const { kind, fromMs, untilMs } of data.marks) {
       const from = Math.max(bbox.left, plot.valToPos(fromMs / 1_000, 'x', true));
       const until = Math.min(bbox.left + bbox.width, plot.valToPos(untilMs / 1_000, 'x', true));
-      ctx.fillStyle = fill(markFills[kind]);
-      ctx.fillRect(from, bbox.top, Math.max(until - from, uPlot.pxRatio), bbox.height);
+      context.fillStyle = fill(markFills[kind]);
+      context.fillRect(from, bbox.top, Math.max(until - from, uPlot.pxRatio), bbox.height);
     }
   };
 
@@ -129,7 +137,7 @@ function optionsOf(look: PlotLook, drawing: Drawing): uPlot.Options {
         ...{ ...axis, size: 56, space: 32 },
         ...(look.isLogarithmic
           ? { splits: (_plot, _axis, from, to) => powersOfTen(from, to) }
-          : {}),
+          : { incrs: wholeSteps }),
         values: (_plot, splits) =>
           splits.map((value) => (value == null ? null : look.formatValue(value))),
       },
@@ -140,7 +148,7 @@ function optionsOf(look: PlotLook, drawing: Drawing): uPlot.Options {
     },
     hooks: {
       drawClear: [drawMarks],
-      setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)],
+      setCursor: [(plot) => onPoint(pointUnderCursor(plot))],
     },
   };
 }
@@ -158,6 +166,15 @@ function seriesOf(look: PlotLook, { colour, fill }: Drawing): uPlot.Series[] {
       ? { width: 0, fill: () => fill(one) as string, fillTo: () => 0 }
       : {}),
   }));
+}
+
+/** The point whose second is under the pointer, in this chart or another one. */
+function pointUnderCursor(plot: uPlot): number | null {
+  const [times] = plot.data;
+  const { left = -1 } = plot.cursor;
+  if (left < 0 || times === undefined) return null;
+  const point = Math.floor(plot.posToVal(left, 'x') - (times[0] ?? 0));
+  return point >= 0 && point < times.length ? point : null;
 }
 
 function powersOfTen(from: number, to: number): number[] {

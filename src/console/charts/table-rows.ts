@@ -9,6 +9,7 @@ const rowSeconds = rowMs / 1_000;
 /** A sum. With `isLeast` some of its seconds are unknown or not complete. */
 export type Sum = { count: number; isLeast: boolean };
 
+/** Ten seconds of a sale. */
 export type TableRow = {
   /** When its first second began. */
   fromMs: number;

@@ -8,6 +8,7 @@ import { groupsInRows, type TableRow } from './table-rows.ts';
 
 type TableProps = { rows: readonly TableRow[] };
 
+/** The table of the stock. */
 export function RemainingTable({ rows }: TableProps) {
   return (
     <RowTable
@@ -19,6 +20,7 @@ export function RemainingTable({ rows }: TableProps) {
   );
 }
 
+/** The table of the outcomes. */
 export function OutcomeTable({ rows }: TableProps) {
   const groups = groupsInRows(rows);
   const heads = groups.map((index) => outcomeGroups[index]?.label ?? '');
@@ -37,6 +39,7 @@ export function OutcomeTable({ rows }: TableProps) {
   );
 }
 
+/** The table of p50 and p99. */
 export function AnswerTimeTable({ rows }: TableProps) {
   return (
     <RowTable

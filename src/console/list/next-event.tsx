@@ -16,10 +16,7 @@ export function NextEvent({ sale }: { sale: CouponSummary }) {
       <span class="number">
         {word} {distanceMs !== undefined && distance(distanceMs)}
       </span>
-      <br />
-      <small>
-        <Moment at={at} />
-      </small>
+      <Moment at={at} />
     </>
   );
 }

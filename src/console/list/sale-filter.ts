@@ -2,6 +2,7 @@
 /** Which sales the list shows, as the address of the page says it. */
 import type { CouponState } from '../../client.ts';
 
+/** Which sales are shown. */
 export type SaleFilter = {
   /** Undefined: every state. Archived sales are all closed. */
   state: CouponState | undefined;

@@ -8,7 +8,10 @@ import { takeStreamSlot } from './stream-slots.ts';
 const overviewEveryMs = 1_000;
 const healthEveryMs = 2_000;
 const historyEveryMs = 1_000;
-const callMs = 2_500;
+// Of these milliseconds the client waits half for its first attempt.
+const callMs = 4_000;
+// Much of the history is missing only at first, and after a sleep.
+const longCallMs = 12_000;
 // A refusal that another call would meet too, such as the one of an unknown name.
 const lasting = new Set<string>(['coupon_not_found', 'forbidden']);
 const lastingEveryMs = 5_000;
@@ -97,7 +100,7 @@ export class SaleReader {
     const take = this.seconds.beginHistory();
     const result = await service.readOutcomeHistory(
       { name: this.name, minutes: Math.max(missing, 1) },
-      { signal, timeoutMs: callMs },
+      { signal, timeoutMs: missing > 2 ? longCallMs : callMs },
     );
     if (result.outcome === 'ok' && !signal.aborted) this.emitFrom(take(result.value));
     return result;

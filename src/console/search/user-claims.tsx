@@ -12,7 +12,7 @@ import './search.css';
 
 const filters = [
   ['', 'All states'] as const,
-  ...claimStates.map((state) => [state, state] as const),
+  ...claimStates.map((state) => [state, state[0]?.toUpperCase() + state.slice(1)] as const),
 ];
 
 /** The claims of a user over all coupons. */

@@ -18,8 +18,14 @@ export function Dialog({
   const titleId = useId();
   useEffect(() => {
     const dialog = element.current;
+    const opener = document.activeElement;
     if (dialog?.open === false) dialog.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      // The browser does this by itself only while the dialog is in the document.
+      if (opener instanceof HTMLElement && opener !== document.body) opener.focus();
+      else focusTopDialog();
+    };
   }, []);
   return (
     <dialog
@@ -34,4 +40,12 @@ export function Dialog({
       {children}
     </dialog>
   );
+}
+
+/** Where nothing had the focus before, such as while a dialog below was sending, it goes to the first field of that one. */
+function focusTopDialog(): void {
+  const dialogs = document.querySelectorAll('dialog[open]');
+  dialogs[dialogs.length - 1]
+    ?.querySelector<HTMLElement>('input:enabled, textarea:enabled, button:enabled')
+    ?.focus();
 }

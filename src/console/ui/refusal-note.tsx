@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Refusal } from '../../client.ts';
+import type { Problem, Refusal } from '../../client.ts';
 import { Text } from './text.tsx';
+
+// What the service says is for programs, which send a key with each call.
+const sessionEnded: Pick<Problem, 'title' | 'detail' | 'errors'> = {
+  title: 'The session had ended.',
+  detail: 'Nothing was changed. Log in, and try again.',
+};
 
 /**
  * Says why the service refused a call, beside what it was for. Shows nothing without a refusal, nor where all of its errors
@@ -14,7 +20,8 @@ export function RefusalNote({
   placed?: readonly string[];
 }) {
   if (refusal === undefined) return null;
-  const { title, detail, errors } = refusal.problem;
+  const { title, detail, errors } =
+    refusal.outcome === 'unauthorized' ? sessionEnded : refusal.problem;
   const others = errors?.filter(({ field }) => !placed.includes(field));
   if (errors !== undefined && errors.length > 0 && others?.length === 0) return null;
   return (

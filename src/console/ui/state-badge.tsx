@@ -16,6 +16,7 @@ const tones: Record<string, 'good' | 'warning' | 'bad'> = {
   delivered: 'good',
   active: 'good',
   retrying: 'warning',
+  waiting: 'warning',
   given_up: 'bad',
   disabled: 'bad',
   // Rules.

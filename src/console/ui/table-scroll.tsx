@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ComponentChildren } from 'preact';
+import './ui.css';
 
 /** A table that scrolls sideways by itself, also with the keyboard, so that the page never does. */
 export function TableScroll({ label, children }: { label: string; children: ComponentChildren }) {

@@ -56,6 +56,24 @@ describe('counts of outcomes', () => {
     expect(counts.take()).toMatchObject({ coupons: [{ couponName: 'C' }], isComplete: true });
   });
 
+  it('have coupons whose stock changed, in up to half of the slots, and are complete without the others', () => {
+    const { counts, metrics } = setup(4);
+    for (const name of ['A', 'B', 'C']) counts.stockChanged(name);
+    metrics.answered('claimed', 0, 'D');
+    metrics.answered('claimed', 0, 'E');
+    counts.stockChanged('D');
+    const { coupons, isComplete } = counts.take();
+    expect(coupons.map(({ couponName, outcomes }) => [couponName, outcomes])).toEqual([
+      ['A', {}],
+      ['B', {}],
+      ['D', { claimed: 1 }],
+      ['E', { claimed: 1 }],
+    ]);
+    expect(isComplete).toBe(true);
+    counts.stockChanged('A');
+    expect(counts.take().coupons).toEqual([{ couponName: 'A', outcomes: {}, times: [] }]);
+  });
+
   it('keep slots for coupons that exist, whatever names refused claims have', () => {
     const { counts, metrics } = setup(4);
     for (let n = 0; n < 100; n += 1) metrics.refusedEarly('rate_limited', `made up ${n}`);

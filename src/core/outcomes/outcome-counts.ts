@@ -30,12 +30,13 @@ const placeOf: ReadonlyMap<string, number> = new Map(
 const unproven: ReadonlySet<string> = new Set(errorCodes.slice(0, errorCodes.indexOf('sold_out')));
 const isUnproven = (outcome: string) => unproven.has(outcome) || outcome === 'rate_limited';
 
-type Slot = { outcomes: Uint32Array; times: Uint32Array; isCounted: boolean };
+/** `isTaken`: there is something to take, if only a change of the stock. */
+type Slot = { outcomes: Uint32Array; times: Uint32Array; isTaken: boolean };
 
 /**
  * Counts the answers to claims, by coupon and outcome, between two calls of `take`. On the path of a claim it looks up the
  * slot of the coupon and adds to two numbers. There are slots for a limited number of coupons. Claims whose
- * coupon may not exist get no more than half of them.
+ * coupon may not exist get no more than half of them, and so do other changes of the stock.
  */
 export class OutcomeCounts {
   private readonly couponsMax: number;
@@ -67,6 +68,12 @@ export class OutcomeCounts {
     };
   }
 
+  /** Has the coupon among those that are taken next, also when no claim is answered. Without a slot nothing happens. */
+  stockChanged(couponName: string): void {
+    const slot = this.slots.get(couponName) ?? this.newSlot(couponName, this.couponsMax / 2);
+    if (slot !== undefined) slot.isTaken = true;
+  }
+
   /** What was counted since the last call. Not complete: some coupons were left out. */
   take(): { coupons: CouponOutcomes[]; isComplete: boolean } {
     const coupons: CouponOutcomes[] = [];
@@ -74,12 +81,12 @@ export class OutcomeCounts {
     this.slots = new Map();
     this.isComplete = true;
     for (const [couponName, slot] of slots) {
-      if (!slot.isCounted) continue;
+      if (!slot.isTaken) continue;
       coupons.push({ couponName, outcomes: tallyOf(slot), times: timesOf(slot) });
       // A coupon with claims keeps its slot for as long as there are some each second.
       slot.outcomes.fill(0);
       slot.times.fill(0);
-      slot.isCounted = false;
+      slot.isTaken = false;
       this.slots.set(couponName, slot);
     }
     return { coupons, isComplete };
@@ -88,25 +95,30 @@ export class OutcomeCounts {
   private add(couponName: string, outcome: string): Slot | undefined {
     // Such a claim is of no coupon.
     if (outcome === 'coupon_not_found') return undefined;
-    const slot = this.slots.get(couponName) ?? this.newSlot(couponName, outcome);
-    if (slot === undefined) return undefined;
-    const place = placeOf.get(outcome) ?? (placeOf.get('internal') as number);
-    slot.outcomes[place] = (slot.outcomes[place] as number) + 1;
-    slot.isCounted = true;
-    return slot;
-  }
-
-  private newSlot(couponName: string, outcome: string): Slot | undefined {
-    const { couponsMax, slots } = this;
-    const max = couponName !== unreadName && isUnproven(outcome) ? couponsMax / 2 : couponsMax;
-    if (slots.size >= max) {
+    const slot =
+      this.slots.get(couponName) ?? this.newSlot(couponName, this.slotsFor(couponName, outcome));
+    if (slot === undefined) {
       this.isComplete = false;
       return undefined;
     }
+    const place = placeOf.get(outcome) ?? (placeOf.get('internal') as number);
+    slot.outcomes[place] = (slot.outcomes[place] as number) + 1;
+    slot.isTaken = true;
+    return slot;
+  }
+
+  private slotsFor(couponName: string, outcome: string): number {
+    const { couponsMax } = this;
+    return couponName !== unreadName && isUnproven(outcome) ? couponsMax / 2 : couponsMax;
+  }
+
+  private newSlot(couponName: string, slotsMax: number): Slot | undefined {
+    const { slots } = this;
+    if (slots.size >= slotsMax) return undefined;
     const slot = {
       outcomes: new Uint32Array(countedOutcomes.length),
       times: new Uint32Array(bucketCount),
-      isCounted: false,
+      isTaken: false,
     };
     slots.set(couponName, slot);
     return slot;

@@ -15,7 +15,10 @@ export type OutcomeGap = { first: number; last: number };
 export type OutcomeStore = {
   /** Says from when on the counts are known, where nothing says it yet. Returns the clock of the database in milliseconds. */
   begin(): Promise<number>;
-  /** Stores counts, and a gap if there is one. Returns the same. Rejects when they may not be stored. */
+  /**
+   * Stores counts, with the units that are left of each coupon if its second has just ended, and a gap if there is one. Returns
+   * the same. Rejects when they may not be stored.
+   */
   append(seconds: readonly CountedSecond[], gap: OutcomeGap | undefined): Promise<number>;
 };
 
@@ -27,6 +30,8 @@ export type OutcomeSecond = {
   outcomes: OutcomeTally;
   times: number[];
   waiting: number;
+  /** The units that were left within a second after its end; undefined: they were not read then. */
+  remaining: number | undefined;
 };
 
 /** A stretch of whole seconds up to the last one that all processes have stored. */
@@ -34,7 +39,7 @@ export type OutcomeWindow = {
   /** The first and the last second. */
   first: number;
   last: number;
-  /** In order. One that is missing had no claim, unless a gap has it. */
+  /** In order. One that is missing had no claim and no other change of the stock, unless a gap has it. */
   seconds: OutcomeSecond[];
   gaps: OutcomeGap[];
   /** The clock of the database, in milliseconds. */

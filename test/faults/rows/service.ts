@@ -34,22 +34,24 @@ export const serviceKilled: FaultRow = {
   hasClientRuns: true,
   faultSeconds: 12,
   isFelt: true,
-  async inject(injection) {
-    const { rig, chance } = injection;
-    const kills = killsMin + chance.below(3);
-    for (let kill = 0; kill < kills; kill += 1) {
-      const node = chance.pick(rig.nodes);
-      const where = chance.pick(['at any moment', ...Object.keys(failpoints)]);
-      await injection.fault(`kill -9 ${where}`, async () => {
-        await killAt(injection, node, where);
-        await node.gone();
-        node.proxy.heal();
-        await node.start();
-      });
-      await injection.pause(chance.between(100, 500));
-    }
-  },
+  inject: (injection) => killNodes(injection, killsMin + injection.chance.below(3)),
+  brief: { inject: (injection) => killNodes(injection, killsMin) },
 };
+
+async function killNodes(injection: Injection, kills: number): Promise<void> {
+  const { rig, chance } = injection;
+  for (let kill = 0; kill < kills; kill += 1) {
+    const node = chance.pick(rig.nodes);
+    const where = chance.pick(['at any moment', ...Object.keys(failpoints)]);
+    await injection.fault(`kill -9 ${where}`, async () => {
+      await killAt(injection, node, where);
+      await node.gone();
+      node.proxy.heal();
+      await node.start();
+    });
+    await injection.pause(chance.between(100, 500));
+  }
+}
 
 async function killAt(
   { pause, scenario }: Injection,

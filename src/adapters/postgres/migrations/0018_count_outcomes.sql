@@ -12,7 +12,11 @@ create unlogged table outcome_seconds (
   -- How many answers took how long, by the bucket of core/outcomes/answer-times.ts.
   times integer[] not null,
   -- Claims that waited in the process at the end of the second.
-  waiting integer not null
+  waiting integer not null,
+  -- The units left when the row was stored. Null: the row was stored too late to say that of this second, or has no coupon.
+  remaining_amount integer,
+  -- Of several rows of a second the last one has its remaining_amount.
+  stored_at timestamptz not null default clock_timestamp()
 );
 alter table outcome_seconds alter column coupon_id set (n_distinct = 1);
 create index outcome_seconds_by_coupon on outcome_seconds (coupon_id, second);

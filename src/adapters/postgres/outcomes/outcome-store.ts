@@ -31,7 +31,13 @@ type ClockRow = { clock_ms: number };
 
 type WindowRow = ClockRow & { name: string; rows: string | null; gaps: string | null };
 
-type CountedRow = [second: number, outcomes: OutcomeTally, times: number[], waiting: number];
+type CountedRow = [
+  second: number,
+  outcomes: OutcomeTally,
+  times: number[],
+  waiting: number,
+  remaining: number | null,
+];
 
 /** Stores counts of outcomes in PostgreSQL. */
 export function postgresOutcomeStore(database: Database): OutcomeStore {
@@ -91,6 +97,7 @@ function windowOf(row: WindowRow, seconds: number): OutcomeWindow {
     const [second] = counted;
     const known = bySecond.get(second) ?? {
       ...{ second, isComplete: isComplete(second), outcomes: {}, times: [], waiting: 0 },
+      remaining: undefined,
     };
     bySecond.set(second, known);
     addCounts(known, counted);
@@ -113,10 +120,13 @@ function gapsIn(
     .sort((one, other) => one.first - other.first);
 }
 
-function addCounts(sum: OutcomeSecond, [, outcomes, times, waiting]: CountedRow): void {
+function addCounts(sum: OutcomeSecond, counted: CountedRow): void {
+  const [, outcomes, times, waiting, remaining] = counted;
   for (const [outcome, count] of Object.entries(outcomes) as [CountedOutcome, number][]) {
     sum.outcomes[outcome] = (sum.outcomes[outcome] ?? 0) + count;
   }
   addTimes(sum.times, times);
   sum.waiting += waiting;
+  // The rows of a second come in the order in which they were stored.
+  sum.remaining = remaining ?? sum.remaining;
 }

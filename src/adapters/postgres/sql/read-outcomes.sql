@@ -4,7 +4,10 @@
 -- Locks: none. Indexes: coupons_name_unique, outcome_seconds_by_coupon. The table outcome_gaps has a few rows.
 select asked.name, at.ms as clock_ms,
   (
-    select json_agg(json_build_array(o.second, o.outcomes, o.times, o.waiting) order by o.second)
+    select json_agg(
+      json_build_array(o.second, o.outcomes, o.times, o.waiting, o.remaining_amount)
+      order by o.second, o.stored_at
+    )
     from outcome_seconds o
     where o.coupon_id = coupon.id and o.second > at.last_second - $2::integer and o.second <= at.last_second
   )::text as rows,

@@ -97,31 +97,33 @@ function LetterTable({
   const all = letters.map(({ dead_letter_id: id }) => id);
   const isEach = all.every((id) => chosen.has(id));
   return (
-    <TableScroll label="Dead letters">
-      <table>
-        <thead>
-          <tr>
-            <th>
-              <input
-                {...{ type: 'checkbox', class: 'pick', checked: isEach }}
-                aria-label="Select all that are shown"
-                onChange={() => setChosen(new Set(isEach ? [] : all))}
-              />
-            </th>
-            <th>Cause</th>
-            <th class="number">Attempts</th>
-            <th>Sale</th>
-            <th>User</th>
-            <th>Since</th>
-          </tr>
-        </thead>
-        <tbody>
-          {letters.map((letter) => (
-            <LetterRow key={letter.dead_letter_id} {...{ letter, chosen, toggle }} />
-          ))}
-        </tbody>
-      </table>
-    </TableScroll>
+    <div class="panel">
+      <TableScroll label="Dead letters">
+        <table>
+          <thead>
+            <tr>
+              <th>
+                <input
+                  {...{ type: 'checkbox', class: 'pick', checked: isEach }}
+                  aria-label="Select all that are shown"
+                  onChange={() => setChosen(new Set(isEach ? [] : all))}
+                />
+              </th>
+              <th>Cause</th>
+              <th class="number">Attempts</th>
+              <th>Sale</th>
+              <th>User</th>
+              <th>Since</th>
+            </tr>
+          </thead>
+          <tbody>
+            {letters.map((letter) => (
+              <LetterRow key={letter.dead_letter_id} {...{ letter, chosen, toggle }} />
+            ))}
+          </tbody>
+        </table>
+      </TableScroll>
+    </div>
   );
 }
 

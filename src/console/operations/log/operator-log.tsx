@@ -34,25 +34,27 @@ export function OperatorLog() {
         calls have none.
       </p>
       {items.length > 0 && (
-        <TableScroll label="Entries of the operator log">
-          <table>
-            <thead>
-              <tr>
-                <th>When</th>
-                <th>Who</th>
-                <th>Action</th>
-                <th>Sale</th>
-                <th>Change</th>
-                <th>Reason</th>
-              </tr>
-            </thead>
-            <tbody>
-              {items.map((entry) => (
-                <Entry key={entry.id} entry={entry} />
-              ))}
-            </tbody>
-          </table>
-        </TableScroll>
+        <div class="panel">
+          <TableScroll label="Entries of the operator log">
+            <table>
+              <thead>
+                <tr>
+                  <th>When</th>
+                  <th>Who</th>
+                  <th>Action</th>
+                  <th>Sale</th>
+                  <th>Change</th>
+                  <th>Reason</th>
+                </tr>
+              </thead>
+              <tbody>
+                {items.map((entry) => (
+                  <Entry key={entry.id} entry={entry} />
+                ))}
+              </tbody>
+            </table>
+          </TableScroll>
+        </div>
       )}
       {items.length === 0 && !isReading && refusal === undefined ? (
         <p>No operator has changed anything yet.</p>

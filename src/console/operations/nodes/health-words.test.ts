@@ -14,10 +14,11 @@ describe('the advice on a node', () => {
   });
 
   it('names a section of the runbook, for every reason and without one', () => {
-    const runbook = readFileSync(join(import.meta.dirname, '../../../../docs/runbook.md'), 'utf8');
-    for (const reason of unhealthyReasons) {
-      expect(runbook).toContain(`## ${adviceOf({ ...unhealthy, reason })?.runbook}\n`);
+    const text = readFileSync(join(import.meta.dirname, '../../../../docs/runbook.md'), 'utf8');
+    const sections = [...text.matchAll(/^## (.*)$/gm)].map(([, title]) => title?.toLowerCase());
+    for (const reason of [undefined, ...unhealthyReasons]) {
+      const advice = adviceOf({ ...unhealthy, ...(reason && { reason }) });
+      expect(sections).toContain(advice?.section);
     }
-    expect(runbook).toContain(`## ${adviceOf(unhealthy)?.runbook}\n`);
   });
 });

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What the health of a node means, and what to do. */
+
 import type { Duty, Health } from '../../../client.ts';
+import type { Section } from '../../alarms/sections.ts';
 
 /** A meaning, what to do about it, and the section of the runbook that has the details. */
-export type Advice = { meaning: string; todo: string; runbook: string };
+export type Advice = { meaning: string; todo: string; section: Section };
 
 const reasons: Record<NonNullable<Health['reason']>, Advice> = {
   installation_changed: {
     meaning:
       'The database is not the one that this node was started on: it was replaced or restored. All calls are refused.',
     todo: 'If the address leads to the wrong database, correct it. If a backup was restored on purpose, restart the service.',
-    runbook: 'FirstcomeDatabaseDown',
+    section: 'firstcomedatabasedown',
   },
   history_lost: {
     meaning:
@@ -18,19 +20,19 @@ const reasons: Record<NonNullable<Health['reason']>, Advice> = {
     todo:
       'Make the server the primary that has them, or accept the loss with `firstcome accept-history --yes`. Keep the list ' +
       'of the lost batches first.',
-    runbook: 'FirstcomeHistoryLost',
+    section: 'firstcomehistorylost',
   },
   commits_stalled: {
     meaning:
       'The database answers, but no commit succeeds, usually because its synchronous standby does not confirm. Claims get 503.',
     todo: 'Restore the standby, or let the failover system name another one. Nothing needs a restart.',
-    runbook: 'FirstcomeCommitsStalled',
+    section: 'firstcomecommitsstalled',
   },
   durability_too_low: {
     meaning:
       'The database commits less durably than DURABILITY_MIN demands. Claims and changes get 503.',
     todo: 'Restore the standby that synchronous_standby_names must name. Nothing needs a restart.',
-    runbook: 'FirstcomeDurabilityTooLow',
+    section: 'firstcomedurabilitytoolow',
   },
 };
 
@@ -42,7 +44,7 @@ export function adviceOf({ status, reason }: Health): Advice | undefined {
     meaning:
       'The database cannot decide claims: it is away, a standby, or read-only. Claims get 503.',
     todo: 'Restore the database, or the way to it. Nothing needs a restart.',
-    runbook: 'FirstcomeDatabaseDown',
+    section: 'firstcomedatabasedown',
   };
 }
 

@@ -4,6 +4,7 @@ import { service } from '../../service.ts';
 import { Facts } from '../../ui/facts.tsx';
 import { formatDuration, unknown } from '../../ui/format.ts';
 import { RefusalNote } from '../../ui/refusal-note.tsx';
+import { SectionLink } from '../../ui/section-link.tsx';
 import { StateBadge } from '../../ui/state-badge.tsx';
 import { TableScroll } from '../../ui/table-scroll.tsx';
 import { Moment, Text } from '../../ui/text.tsx';
@@ -51,7 +52,7 @@ function AnsweringNode({ health }: { health: Health }) {
             <strong>What to do:</strong> {advice.todo}
           </p>
           <p>
-            Runbook: <code>{advice.runbook}</code>
+            <SectionLink section={advice.section} label="Details in the runbook" />
           </p>
         </div>
       )}

@@ -4,6 +4,7 @@ import type { Saga } from '../../../client.ts';
 import { useWrite } from '../../actions/use-write.ts';
 import { WriteDialog } from '../../actions/write-dialog.tsx';
 import { service } from '../../service.ts';
+import '../../ui/ui.css';
 import { Field, fieldError } from '../../ui/field.tsx';
 import { sagaCall } from './saga-call.ts';
 import { resolutions } from './saga-words.ts';

@@ -4,6 +4,7 @@ import type { EventType, WebhookWithSecret } from '../../../client.ts';
 import { useIdempotencyKey, useWrite } from '../../actions/use-write.ts';
 import { WriteDialog } from '../../actions/write-dialog.tsx';
 import { service } from '../../service.ts';
+import '../../ui/ui.css';
 import { Field, fieldError } from '../../ui/field.tsx';
 import { eventMeanings, eventTypes } from './delivery-words.ts';
 import { SecretDialog } from './secret-dialog.tsx';

@@ -87,7 +87,6 @@ function DeliveryTable({
             <th>Event</th>
             <th>Happened</th>
             <th>State</th>
-            <th class="number">Attempts</th>
             <th>Last answer</th>
             <th>Next attempt</th>
             <th>Action</th>
@@ -126,8 +125,10 @@ function DeliveryRow({
       </td>
       <td>
         <StateBadge state={stateOf(delivery)} />
+        <small class="below">
+          {delivery.attempts === 1 ? '1 attempt' : `${formatCount(delivery.attempts)} attempts`}
+        </small>
       </td>
-      <td class="number">{formatCount(delivery.attempts)}</td>
       <td class="wide">
         {lastAttemptAt === null ? (
           unknown

@@ -27,17 +27,25 @@ describe('a delivery', () => {
 
 describe('the summary of deliveries', () => {
   it('says first that attempts fail now', () => {
-    expect(summaryOf([givenUp, retrying, delivered])).toEqual({
+    expect(summaryOf([givenUp, retrying, delivered], 0)).toEqual({
       ...{ state: 'retrying', text: '2 of the newest 3 failed' },
     });
-    expect(summaryOf([givenUp, delivered]).state).toBe('given_up');
+    expect(summaryOf([givenUp, delivered], 0).state).toBe('given_up');
+  });
+
+  it('says that events wait which are due for more than a minute', () => {
+    const due = { ...fresh, next_attempt_at: '2030-01-31T18:00:00.000Z' };
+    const dueMs = Date.parse(due.next_attempt_at);
+    expect(summaryOf([due, delivered], dueMs + 60_001).state).toBe('waiting');
+    expect(summaryOf([due, delivered], dueMs + 60_000).state).toBeUndefined();
+    expect(summaryOf([due, delivered], undefined).state).toBeUndefined();
   });
 
   it('says that all are delivered only where they are', () => {
-    expect(summaryOf([delivered]).state).toBe('delivered');
-    expect(summaryOf([delivered, fresh])).toEqual({
+    expect(summaryOf([delivered], 0).state).toBe('delivered');
+    expect(summaryOf([delivered, fresh], 0)).toEqual({
       ...{ state: undefined, text: '1 of the newest 2 pending' },
     });
-    expect(summaryOf([])).toEqual({ state: undefined, text: 'no event yet' });
+    expect(summaryOf([], 0)).toEqual({ state: undefined, text: 'no event yet' });
   });
 });

@@ -16,17 +16,32 @@ export function isFailed(delivery: Delivery): boolean {
   return state === 'retrying' || state === 'given_up';
 }
 
-/** How the newest deliveries went. */
-export function summaryOf(deliveries: readonly Delivery[]): {
-  state: 'delivered' | 'retrying' | 'given_up' | undefined;
+// In a rush events follow many seconds after their claims.
+const waitingMsMin = 60_000;
+
+/** Whether an event waits for longer than usual: while a receiver fails, later events are not even tried. */
+function isWaiting(delivery: Delivery, nowMs: number | undefined): boolean {
+  const { state, next_attempt_at: dueAt } = delivery;
+  if (state !== 'pending' || dueAt === null || nowMs === undefined) return false;
+  return Date.parse(dueAt) < nowMs - waitingMsMin;
+}
+
+/** How the newest deliveries went. `nowMs` is the time of the service. */
+export function summaryOf(
+  deliveries: readonly Delivery[],
+  nowMs: number | undefined,
+): {
+  state: 'delivered' | 'retrying' | 'waiting' | 'given_up' | undefined;
   text: string;
 } {
   if (deliveries.length === 0) return { state: undefined, text: 'no event yet' };
   const count = (wanted: DeliveryState) =>
     deliveries.filter((one) => stateOf(one) === wanted).length;
   const [retrying, givenUp] = [count('retrying'), count('given_up')];
+  const waiting = deliveries.filter((one) => isWaiting(one, nowMs)).length;
   const of = `of the newest ${deliveries.length}`;
   if (retrying > 0) return { state: 'retrying', text: `${retrying + givenUp} ${of} failed` };
+  if (waiting > 0) return { state: 'waiting', text: `${waiting} ${of}: the receiver fails` };
   if (givenUp > 0) return { state: 'given_up', text: `${givenUp} ${of} failed` };
   if (count('pending') > 0) return { state: undefined, text: `${count('pending')} ${of} pending` };
   return { state: 'delivered', text: `all ${of}` };

@@ -7,6 +7,7 @@ import { goTo, hrefOf } from '../../routing/route.ts';
 import { service } from '../../service.ts';
 import { useMayOperate } from '../../session/session.tsx';
 import { RefusalNote } from '../../ui/refusal-note.tsx';
+import { StateBadge } from '../../ui/state-badge.tsx';
 import { Text } from '../../ui/text.tsx';
 import { DeleteWebhookDialog } from './delete-webhook-dialog.tsx';
 import { RotateSecretDialog } from './rotate-secret-dialog.tsx';
@@ -86,7 +87,13 @@ export function WebhookActions({ webhook, onChange }: { webhook: Webhook; onChan
 
 function Tested({ delivery: { delivered, status, error } }: { delivery: TestDelivery }) {
   const answer = status === null ? 'no answer' : `status ${status}`;
-  if (delivered) return <p class="note">The sample was delivered: {answer}.</p>;
+  if (delivered) {
+    return (
+      <p>
+        <StateBadge state="delivered" /> The sample was delivered: {answer}.
+      </p>
+    );
+  }
   return (
     <p class="note error">
       The sample was not delivered: {answer}. {error !== null && <Text of={error} />}

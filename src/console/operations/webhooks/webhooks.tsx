@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useState } from 'preact/hooks';
 import type { Webhook } from '../../../client.ts';
+import { serverNowMs } from '../../clock.ts';
 import { Link } from '../../routing/link.tsx';
 import { SaleLink } from '../../search/claim-links.tsx';
 import { service } from '../../service.ts';
@@ -50,25 +51,27 @@ function WebhookList() {
       {value === undefined && isReading && <p role="status">Reading …</p>}
       {value?.webhooks.length === 0 && <p role="status">There are no webhooks.</p>}
       {value !== undefined && value.webhooks.length > 0 && (
-        <TableScroll label="Webhooks">
-          <table>
-            <thead>
-              <tr>
-                <th>Receiver</th>
-                <th>State</th>
-                <th>Deliveries</th>
-                <th>Events</th>
-                <th>Sale</th>
-                <th>Created</th>
-              </tr>
-            </thead>
-            <tbody>
-              {value.webhooks.map((webhook) => (
-                <WebhookRow key={webhook.id} webhook={webhook} />
-              ))}
-            </tbody>
-          </table>
-        </TableScroll>
+        <div class="panel">
+          <TableScroll label="Webhooks">
+            <table>
+              <thead>
+                <tr>
+                  <th>Receiver</th>
+                  <th>State</th>
+                  <th>Deliveries</th>
+                  <th>Events</th>
+                  <th>Sale</th>
+                  <th>Created</th>
+                </tr>
+              </thead>
+              <tbody>
+                {value.webhooks.map((webhook) => (
+                  <WebhookRow key={webhook.id} webhook={webhook} />
+                ))}
+              </tbody>
+            </table>
+          </TableScroll>
+        </div>
       )}
       {isCreating && (
         <CreateWebhookDialog
@@ -88,7 +91,9 @@ function WebhookRow({ webhook }: { webhook: Webhook }) {
     <tr>
       <td class="wide">
         <Link view="operations/webhooks" query={{ id }}>
-          <Text of={url} />
+          <span class="clamp">
+            <Text of={url} />
+          </span>
         </Link>
       </td>
       <td>
@@ -127,7 +132,7 @@ function NewestDeliveries({ id }: { id: string }) {
     if (refusal !== undefined) return <>unknown: {refusal.problem.title}</>;
     return <>{isReading ? '…' : 'unknown'}</>;
   }
-  const { state, text } = summaryOf(value.deliveries);
+  const { state, text } = summaryOf(value.deliveries, serverNowMs());
   return (
     <>
       {state !== undefined && <StateBadge state={state} />}

@@ -2,6 +2,7 @@
 import type { CheckedCoupon, CheckedRule } from '../../../client.ts';
 import { formatCount, formatMilliseconds, showInvisible } from '../../ui/format.ts';
 import { saveFile } from '../../ui/save-file.ts';
+import { SectionLink } from '../../ui/section-link.tsx';
 import { StateBadge } from '../../ui/state-badge.tsx';
 import { Moment, Text } from '../../ui/text.tsx';
 import { brokenRows, verdictOf } from './check-words.ts';
@@ -9,6 +10,8 @@ import { brokenRows, verdictOf } from './check-words.ts';
 /** What a check has found: the verdict, each rule, and the whole as a file. */
 export function CheckResult({ checked, tookMs }: { checked: CheckedCoupon; tookMs: number }) {
   const { tone, title, meaning } = verdictOf(checked);
+  const { rules } = checked;
+  const passed = rules.filter(({ result }) => result === 'passed');
   const save = () => {
     const json = new Blob([`${JSON.stringify(checked, null, 2)}\n`], { type: 'application/json' });
     saveFile(json, `check of ${checked.coupon_name} at ${checked.checked_at}.json`);
@@ -16,7 +19,8 @@ export function CheckResult({ checked, tookMs }: { checked: CheckedCoupon; tookM
   return (
     <>
       <p class="verdict">
-        <span class={`badge ${tone}`}>{title}</span> {meaning}
+        <span class={`badge ${tone}`}>{title}</span> {meaning}{' '}
+        {tone === 'bad' && <SectionLink section="firstcomedifferences" label="What to do" />}
       </p>
       <p>
         Began <Moment at={checked.checked_at} />, took {formatMilliseconds(tookMs)}. Then{' '}
@@ -27,12 +31,26 @@ export function CheckResult({ checked, tookMs }: { checked: CheckedCoupon; tookM
           Download the result as JSON
         </button>
       </div>
-      <ul class="rules">
-        {checked.rules.map((rule) => (
-          <Rule key={rule.name} rule={rule} />
-        ))}
-      </ul>
+      <Rules rules={rules.filter(({ result }) => result === 'broken')} />
+      <Rules rules={rules.filter(({ result }) => result === 'not_finished')} />
+      {passed.length > 0 && (
+        <details>
+          <summary>{formatCount(passed.length)} rules passed</summary>
+          <Rules rules={passed} />
+        </details>
+      )}
     </>
+  );
+}
+
+function Rules({ rules }: { rules: CheckedRule[] }) {
+  if (rules.length === 0) return null;
+  return (
+    <ul class="rules">
+      {rules.map((rule) => (
+        <Rule key={rule.name} rule={rule} />
+      ))}
+    </ul>
   );
 }
 

@@ -6,6 +6,7 @@ import { goTo, hrefOf, useRoute } from '../../routing/route.ts';
 import { ClaimTable } from '../../search/claim-table.tsx';
 import { ClaimRefusal, claimSearchMs } from '../../search/claim-view.tsx';
 import { service } from '../../service.ts';
+import '../../ui/ui.css';
 import { Text } from '../../ui/text.tsx';
 import { useRead } from '../../ui/use-read.ts';
 import { claimsOf, isPosition, type SearchBy, searchByOf } from './search-claims.ts';

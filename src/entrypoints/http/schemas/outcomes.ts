@@ -44,6 +44,12 @@ export const OutcomeSecondBody = Type.Object(
     waiting_claims: orNull(
       'Claims and changes of claims that waited for their batch, in all processes. Null: unknown.',
     ),
+    remaining_amount: Type.Unsafe<number | null>({
+      ...{ type: ['integer', 'null'], minimum: 0 },
+      description:
+        'Units that were left right after the end of the second, read at most one second later. Null: they were not read then, ' +
+        'because nothing changed, so that the last number before still holds, or because the counts came late.',
+    }),
   },
   { $id: 'OutcomeSecond' },
 );
@@ -71,6 +77,7 @@ export function outcomeSecondsOf({
       unattributed: others.get(second)?.outcomes ?? none,
       ...percentilesOf(counted?.times ?? []),
       waiting_claims: counted?.waiting ?? (complete ? 0 : null),
+      remaining_amount: counted?.remaining ?? null,
     };
   };
 }
@@ -99,7 +106,8 @@ export const OutcomeHistoryBody = Type.Object(
     until: time('When the last second ended. Later ones are not complete yet.'),
     seconds: Type.Array(ref(OutcomeSecondBody), {
       description:
-        'In order. In a second that is left out no claim was answered and none waited, unless it is in `unknown`.',
+        'In order. In a second that is left out no claim was answered, none waited and the stock did not change, unless it is in ' +
+        '`unknown`.',
     }),
     unknown: Type.Array(
       Type.Object({

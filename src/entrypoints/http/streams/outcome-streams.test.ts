@@ -35,6 +35,7 @@ class Client extends EventEmitter {
 
 const claimed = (second: number, count: number): OutcomeSecond => ({
   ...{ second, isComplete: true, outcomes: { claimed: count }, times: [], waiting: 0 },
+  remaining: undefined,
 });
 
 function setup() {

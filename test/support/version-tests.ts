@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Tests that depend on the version of PostgreSQL. They run on the bundled one, and again on the one of the system. */
+
+/** Those that `npm test` runs again: migrations, and what decides claims and changes. */
+export const versionTests = [
+  'test/integration/array-parameters.test.ts',
+  'test/integration/claim-batch.test.ts',
+  'test/integration/claim-multi-coupon.test.ts',
+  'test/integration/consistency.test.ts',
+  'test/integration/finish.test.ts',
+  'test/integration/migrate.test.ts',
+  'test/integration/mixed-batches.test.ts',
+  'test/integration/require-primary.test.ts',
+  'test/integration/saga-decisions.test.ts',
+  'test/integration/void-mark.test.ts',
+  'test/simulation/claims-against-a-model.test.ts',
+];
+
+/** Those that run again after a change of the SQL, and every night. `scripts/long-suites.ts` lists the others. */
+export const sqlTests = [
+  'test/integration/announced-releases.test.ts',
+  'test/integration/archive-coupon.test.ts',
+  'test/integration/batch-plans.test.ts',
+  'test/integration/claim-positions.test.ts',
+  'test/integration/claim-tickets.test.ts',
+  'test/integration/due-holds.test.ts',
+  'test/integration/duties.test.ts',
+  'test/integration/ended-claims.test.ts',
+  'test/integration/ended-claims-order.test.ts',
+  'test/integration/expired-holds.test.ts',
+  'test/integration/expiry-sweep.test.ts',
+  'test/integration/coupons-from-before.test.ts',
+  'test/integration/holds-and-clock.test.ts',
+  'test/integration/old-deliveries.test.ts',
+  'test/integration/operator-log.test.ts',
+  'test/integration/plans.test.ts',
+  'test/integration/position-gaps.test.ts',
+  'test/integration/read-claims.test.ts',
+  'test/integration/rolling-upgrade.test.ts',
+  'test/integration/saga-claims.test.ts',
+  'test/integration/saga-coupons.test.ts',
+  'test/integration/saga-decision-plans.test.ts',
+  'test/integration/saga-locks.test.ts',
+  'test/integration/saga-plans.test.ts',
+  'test/integration/saga-relay.test.ts',
+  'test/integration/saga-runs.test.ts',
+  'test/integration/saga-store.test.ts',
+  'test/integration/saga-undos.test.ts',
+  'test/integration/schema.test.ts',
+  'test/integration/stock-check-changes.test.ts',
+  'test/integration/stock-of-ended-claims.test.ts',
+  'test/integration/ticket-retention.test.ts',
+  'test/integration/webhook-store.test.ts',
+  'test/race/rolling-upgrade.test.ts',
+  'test/race/saga-moves.test.ts',
+];
