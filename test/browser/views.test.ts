@@ -11,9 +11,9 @@ import {
   createSale,
   isWithoutBrowser,
   saleAt,
-  screenshotFolder,
   useConsole,
 } from '../support/console-page.ts';
+import { screenshotFolder } from '../support/console-setup.ts';
 
 const widths = [360, 768, 1280];
 const schemes = ['light', 'dark'] as const;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The console in a browser, and its service past the page. */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import {
   type Browser,
   type BrowserContext,
@@ -37,9 +36,6 @@ export type Opening = {
 /** An address below the service: that of the page of a sale. */
 export const saleAt = (name: string) => `/console/sale?${new URLSearchParams({ name })}`;
 
-/** Where tests leave pictures of what they saw. Git ignores it. */
-export const screenshotFolder = join(import.meta.dirname, '../../screenshots');
-
 /** For `describe.skipIf`: the setup of the project has said why there is no browser. */
 export const isWithoutBrowser = inject('sharedConsole') === undefined;
 
@@ -72,7 +68,7 @@ export function useConsole(): { open(opening?: Opening): Promise<Page> } {
       const origin = opening.serviceUrl ?? url;
       const context = await browser.newContext({ baseURL: origin, ...opening.context });
       // Limits that only end a test that hangs.
-      context.setDefaultTimeout(60_000);
+      context.setDefaultTimeout(240_000);
       const { mayLoseConnection = false, pageOrigins = [] } = opening;
       const origins = [origin, ...pageOrigins];
       opened.push({ context, faults: await watchFaults(context, { origins, mayLoseConnection }) });

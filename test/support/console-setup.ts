@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What the tests of the console share: a service with its page, a browser, and a session of each role. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { adminKey, claimKey, viewerKey } from './access-keys.ts';
 import { hasChromium, startChromiumServer } from './chromium-program.ts';
@@ -7,6 +9,9 @@ import { logIn } from './console-session.ts';
 import { freePort } from './free-port.ts';
 import { endServiceProcesses, patience, startServiceProcess } from './service-process.ts';
 import { createTestDatabase } from './test-database.ts';
+
+/** Where tests leave pictures of what they saw. Git ignores it. */
+export const screenshotFolder = join(import.meta.dirname, '../../screenshots');
 
 /** The keys of that service. */
 export const consoleKeys = {
@@ -56,6 +61,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     cookies: { operator, viewer },
   });
   return async () => {
+    if (existsSync(screenshotFolder)) {
+      process.stdout.write(`\npictures of the console: ${screenshotFolder}\n`);
+    }
     await browser.close();
     await endServiceProcesses();
     await database.drop();
