@@ -23,6 +23,7 @@ const views: Record<string, (route: Route) => ComponentChild> = {
   ),
 };
 
+/** The page: the login, the header, and the view that the address names. */
 export function App() {
   const route = useRoute();
   const [view = ''] = route.view.split('/');

@@ -24,6 +24,7 @@ const watchedFetch: typeof fetch = async (input, init) => {
   return response;
 };
 
+/** The client of all views. A call takes 10 seconds at most, its repeats included. */
 export const service = new FirstcomeClient({
   url: location.origin,
   timeoutMs: 10_000,

@@ -77,14 +77,14 @@ describe('a change', () => {
       { value: undefined, differs: [] },
       { value: 'unchanged', differs: ['paused'] },
     ]) {
-      const state = afterRead<string>(inDoubt, { ...ok, value: found });
+      const state = afterRead(inDoubt, { ...ok, value: found });
       expect(state).toEqual({ step: 'unknown', doubt: { unknown, found } });
     }
   });
 
   it('stays unknown when nothing can be read', () => {
     const refused = refusal(503, 'unavailable');
-    const state = afterRead<string>(inDoubt, refused);
+    const state = afterRead(inDoubt, refused);
     expect(state).toEqual({ step: 'unknown', doubt: { unknown, refusal: refused } });
   });
 

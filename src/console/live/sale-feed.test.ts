@@ -20,8 +20,10 @@ function setup({ isSecure = true } = {}) {
     let thawed: (() => unknown)[] = [];
     const openChannel = (channelName: string) => {
       const channel = channels.openChannel(channelName, () => isFrozen);
-      const post = (message: unknown) =>
-        isFrozen ? thawed.push(() => post(message)) : channel.post(message);
+      const post = (message: unknown): void => {
+        if (isFrozen) thawed.push(() => post(message));
+        else channel.post(message);
+      };
       return { post, listen: channel.listen.bind(channel), close: channel.close.bind(channel) };
     };
     const clock = new ServerClock(() => time.nowMs);

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import {
   formatCount,
-  formatDistance,
   formatCountOf,
+  formatDistance,
   formatDuration,
   formatMilliseconds,
   formatMoment,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** How numbers and times are written. What is unknown is a dash, and never 0. */
 
+/** Stands for a value that is not known. */
 export const unknown = '–';
 
 type Maybe<Value> = Value | null | undefined;
