@@ -22,7 +22,7 @@ const texts: [text: string, shown: string][] = [
   ['%2e%2e', '%2e%2e'],
 ];
 
-const prefix = `${randomUUID().slice(0, 4)} `;
+const prefix = `${randomUUID().slice(0, 4)}-`;
 
 const nameOf = (text: string) => `${prefix}${text}`;
 

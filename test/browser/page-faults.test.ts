@@ -2,7 +2,7 @@
 /** What watches the pages of all other tests finds what it is there for. */
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isWithoutBrowser, sharedConsole } from '../support/console-page.ts';
+import { hangMs, isWithoutBrowser, sharedConsole } from '../support/console-page.ts';
 import { watchFaults } from '../support/page-faults.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -49,6 +49,7 @@ describe.skipIf(isWithoutBrowser)('a page of the console that is watched', () =>
   ])('has a fault by %s', async (_name, script, fault) => {
     const { url } = sharedConsole();
     const context = await browser.newContext();
+    context.setDefaultTimeout(hangMs);
     const faults = await watchFaults(context, { origins: [url], mayLoseConnection: false });
     const page = await context.newPage();
     await page.goto(`${url}/console`);

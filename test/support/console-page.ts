@@ -33,6 +33,9 @@ export type Opening = {
   prepare?: (context: BrowserContext) => Promise<unknown>;
 };
 
+/** A limit for what the browser does, which only ends a test that hangs. */
+export const hangMs = 240_000;
+
 /** An address below the service: that of the page of a sale. */
 export const saleAt = (name: string) => `/console/sale?${new URLSearchParams({ name })}`;
 
@@ -67,8 +70,7 @@ export function useConsole(): { open(opening?: Opening): Promise<Page> } {
       const { url, cookies } = sharedConsole();
       const origin = opening.serviceUrl ?? url;
       const context = await browser.newContext({ baseURL: origin, ...opening.context });
-      // Limits that only end a test that hangs.
-      context.setDefaultTimeout(240_000);
+      context.setDefaultTimeout(hangMs);
       const { mayLoseConnection = false, pageOrigins = [] } = opening;
       const origins = [origin, ...pageOrigins];
       opened.push({ context, faults: await watchFaults(context, { origins, mayLoseConnection }) });
