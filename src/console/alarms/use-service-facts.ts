@@ -21,7 +21,11 @@ const deliveriesMax = 20;
 export function useServiceFacts(health: Reading<Health>): ServiceFacts {
   const metrics = useRead(readMetrics, { key: 'metrics', everyMs: metricsEveryMs });
   const webhooks = useRead(readWebhooks, { key: 'webhooks', everyMs: listsEveryMs });
-  const deadLetters = useRead(readDeadLetters, { key: 'dead-letters', everyMs: listsEveryMs });
+  // Without a queue the service has no such route.
+  const hasQueue = health.state === 'known' && health.value.queue !== undefined;
+  const deadLetters = useRead(readDeadLetters, {
+    ...{ key: 'dead-letters', everyMs: listsEveryMs, isOff: !hasQueue },
+  });
   const [kept, setKept] = useState<readonly NodeMetrics[]>([]);
   useEffect(() => {
     const { value } = metrics;
@@ -38,7 +42,8 @@ export function useServiceFacts(health: Reading<Health>): ServiceFacts {
           ? { state: 'pending' }
           : metricsReading,
     webhooks: readingOf(webhooks),
-    deadLetters: readingOf(deadLetters),
+    deadLetters:
+      health.state === 'known' && !hasQueue ? { state: 'absent' } : readingOf(deadLetters),
   };
 }
 

@@ -2,7 +2,7 @@
 import { useEffect } from 'preact/hooks';
 import type { CouponSummary } from '../../client.ts';
 import type { Sale } from '../live/sale-data.ts';
-import { formatDuration, showInvisible, unknown } from '../ui/format.ts';
+import { formatDistance, formatDuration, showInvisible, unknown } from '../ui/format.ts';
 import { StateBadge } from '../ui/state-badge.tsx';
 import { Moment, Text } from '../ui/text.tsx';
 import { useServerNow } from '../ui/use-now.ts';
@@ -71,7 +71,8 @@ function Times({ sale }: { sale: Sale }) {
               'No closing time'
             ) : (
               <>
-                <strong class="number">{distance(next.leftMs)}</strong> <Moment at={next.at} />
+                <strong class="number">{formatDistance(next.leftMs, 0)}</strong>{' '}
+                <Moment at={next.at} />
               </>
             )}
           </dd>
@@ -104,8 +105,4 @@ function Age({ sale: { status, arrivedAtMs } }: { sale: Sale }) {
       <span class="number">{age} old</span>
     </span>
   );
-}
-
-function distance(leftMs: number): string {
-  return leftMs > 0 ? `in ${formatDuration(leftMs)}` : `${formatDuration(-leftMs)} ago`;
 }

@@ -17,11 +17,11 @@ export type Read<Value> = {
 
 /**
  * Reads when the component appears, when `key` changes, and then every `everyMs` while the page is visible. A change of `key`
- * forgets the value.
+ * forgets the value. With `isOff` it reads nothing.
  */
 export function useRead<Value>(
   read: (signal: AbortSignal) => Promise<ReadResult<Value>>,
-  { key, everyMs }: { key: string; everyMs?: number },
+  { key, everyMs, isOff = false }: { key: string; everyMs?: number; isOff?: boolean },
 ): Read<Value> {
   const [state, setState] = useState<Omit<Read<Value>, 'reload'> & { key: string }>(nothing(key));
   const [round, setRound] = useState(0);
@@ -30,6 +30,7 @@ export function useRead<Value>(
   const reload = useCallback(() => setRound((count) => count + 1), []);
 
   useEffect(() => {
+    if (isOff) return;
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     setState((before) => (before.key === key ? { ...before, isReading: true } : nothing(key)));
@@ -46,7 +47,7 @@ export function useRead<Value>(
       abort.abort();
       clearTimeout(timer);
     };
-  }, [key, everyMs, round]);
+  }, [key, everyMs, isOff, round]);
 
   return { ...(state.key === key ? state : nothing<Value>(key)), reload };
 }
