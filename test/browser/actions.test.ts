@@ -101,9 +101,7 @@ describe.skipIf(isWithoutBrowser)('a viewer', () => {
 });
 
 /** The description that a screen reader reads after the name of a button. */
-function describedBy(page: Page, button: string): Promise<string> {
-  return page.getByRole('button', { name: button }).evaluate(
-    `(element) => (element.getAttribute('aria-describedby') ?? '').split(' ')
-      .map((id) => document.getElementById(id)?.textContent).join(' ')`,
-  );
+async function describedBy(page: Page, button: string): Promise<string> {
+  const id = await page.getByRole('button', { name: button }).getAttribute('aria-describedby');
+  return (await page.locator(`[id="${id}"]`).textContent()) ?? '';
 }
