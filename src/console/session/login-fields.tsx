@@ -36,7 +36,13 @@ export function LoginFields({ onLogin }: { onLogin: () => void }) {
       <button type="submit" class="primary" disabled={isSending}>
         {isSending ? 'Logging in …' : 'Log in'}
       </button>
-      <RefusalNote refusal={refusal} />
+      {refusal?.outcome === 'unauthorized' ? (
+        <p class="note error" role="alert">
+          <strong>This is no key of the service.</strong> Check that all of it was copied.
+        </p>
+      ) : (
+        <RefusalNote refusal={refusal} />
+      )}
       {isUnknown && (
         <p class="note error" role="alert">
           No answer arrived. Try again.

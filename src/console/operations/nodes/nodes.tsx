@@ -105,7 +105,7 @@ function Duties({ duties }: { duties: Duty[] | undefined }) {
       {duties === undefined ? (
         <p class="note">Unknown: the database does not answer.</p>
       ) : (
-        <TableScroll label="Duties">
+        <TableScroll label="Table of the duties">
           <table>
             <thead>
               <tr>
