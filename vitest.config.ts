@@ -74,7 +74,7 @@ const longE2eTests = [
 
 // The same tests with more cases in `npm run test:long`.
 const longEnv = { TEST_LONG: '1', KILL_ROUNDS: '5', SIMULATION_RUNS: '300' };
-const long = { env: longEnv, testTimeout: 600_000, sequence: { groupOrder: 3 } };
+const long = { env: longEnv, testTimeout: 600_000, sequence: { groupOrder: 4 } };
 
 const onSystemPostgres: TestProjectInlineConfiguration[] =
   systemPostgresBinDir() === undefined
@@ -148,13 +148,15 @@ export default defineConfig({
           env: { KILL_ROUNDS: '1' },
         },
       },
+      // After the others: a page that waits for a processor looks like one that does not react.
       onPostgres('browser', ['test/browser/**/*.test.ts'], {
         globalSetup: ['test/support/console-setup.ts'],
+        sequence: { groupOrder: 2 },
       }),
       {
         test: {
           ...faults('faults', { FAULT_RUNS: 'always' }),
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       onPostgres(
@@ -176,20 +178,20 @@ export default defineConfig({
           // Patroni replaces a primary that is gone after 20 seconds, and some more.
           ...{ testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false },
           retry: { count: 2, condition: /^the moment was missed: / },
-          sequence: { groupOrder: 7 },
+          sequence: { groupOrder: 8 },
         },
       },
       {
         test: {
           ...faults('long-faults', { FAULT_RUNS: 'affected' }),
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
         },
       },
       {
         test: {
           ...faults('nightly-faults', { FAULT_RUNS: 'nightly' }),
           include: ['test/faults/faults.test.ts'],
-          sequence: { groupOrder: 5 },
+          sequence: { groupOrder: 6 },
         },
       },
       {
@@ -198,7 +200,7 @@ export default defineConfig({
           include: ['test/observability/**/*.test.ts'],
           testTimeout: 300_000,
           globalSetup: ['test/observability/programs-ready.ts'],
-          sequence: { groupOrder: 6 },
+          sequence: { groupOrder: 7 },
         },
       },
       {
@@ -209,7 +211,7 @@ export default defineConfig({
           testTimeout: 900_000,
           hookTimeout: 120_000,
           globalSetup: ['test/containers/engine-ready.ts'],
-          sequence: { groupOrder: 7 },
+          sequence: { groupOrder: 8 },
         },
       },
     ],

@@ -93,7 +93,7 @@ describe.skipIf(isWithoutBrowser)('a viewer', () => {
     const answered = page.waitForResponse((response) => response.request().method() === 'PATCH');
     await page.evaluate(`fetch('/api/coupons/${coupon}', {
       method: 'PATCH', body: '{"paused":true}', headers: { 'Content-Type': 'application/json' },
-    }).then(() => undefined)`);
+    }).then((response) => response.text())`);
     const response = await answered;
     expect([response.status(), (await response.json()).code]).toEqual([403, 'forbidden']);
     expect(await call('GET', `/api/coupons/${coupon}`)).toMatchObject({ paused: false });

@@ -34,7 +34,7 @@ export type Opening = {
 };
 
 /** A limit for what the browser does, which only ends a test that hangs. */
-export const hangMs = 240_000;
+export const hangMs = 100_000;
 
 /** An address below the service: that of the page of a sale. */
 export const saleAt = (name: string) => `/console/sale?${new URLSearchParams({ name })}`;
