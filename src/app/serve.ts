@@ -51,6 +51,7 @@ Create a coupon, and claim it:
   curl ${url}/api/coupons/claim${key('CLAIM_API_KEY', claimApiKey !== undefined)} \\
     -d '{"user_id":"ada","coupon_name":"TRY"}'
 
-Console: ${url}/console   API documentation: ${url}/docs   Stop: Ctrl-C
+Console: ${url}/console
+API documentation: ${url}/docs   Stop: Ctrl-C
 `;
 }
