@@ -8,6 +8,8 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/finish-build.mjs scripts/
 COPY docs/runbook.md docs/watch-a-sale.md docs/
+# The console shows sections of these pages.
+COPY docs/runbook.md docs/watch-a-sale.md docs/
 COPY src src
 RUN npm run build
 

@@ -68,6 +68,7 @@ const longE2eTests = [
   'test/e2e/bundled-postgres*.test.ts',
   'test/e2e/container-image.test.ts',
   'test/e2e/copy.test.ts',
+  'test/e2e/package-installed.test.ts',
   'test/e2e/traces.test.ts',
 ];
 

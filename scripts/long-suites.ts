@@ -17,6 +17,8 @@ const suites: Record<string, RegExp> = {
     /^src\/(?:adapters\/bundled-postgres\/|adapters\/postgres\/consistency|app\/(?:backup|command-database)\.ts$)/,
   'test/e2e/copy.test.ts':
     /^src\/(?:adapters\/bundled-postgres\/|adapters\/postgres\/(?:copy|migrations|consistency)|app\/(?:copy|command-database)\.ts$)/,
+  'test/e2e/package-installed.test.ts':
+    /^(?:package(?:-lock)?\.json$|scripts\/finish-build\.mjs$|tsconfig|README\.md$|docs\/(?:client|embedding)\.md$|examples\/embed\.mjs$|src\/(?:client|library|main)\.ts$|src\/(?:client|entrypoints\/library)\/)/,
   'test/e2e/kill-nine.test.ts': /^src\/adapters\/(?:bundled-postgres|postgres)\//,
   'test/e2e/balancer.test.ts': /^(?:deploy\/haproxy\/|src\/entrypoints\/http\/(?!routes\/))/,
   'test/e2e/bench-commands.test.ts': /^(?:bench\/|src\/adapters\/postgres\/migrations\/)/,

@@ -530,7 +530,7 @@ export interface Overview {
   p99_ms: number | null;
   /** When the last of these ten seconds ended. */
   answers_until: string;
-  /** The clock of the database. */
+  /** The clock of the database, after all other parts were read. */
   server_time: string;
 }
 /** `ClaimsByState` of the OpenAPI. */

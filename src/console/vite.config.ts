@@ -35,5 +35,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // The packages in the page require that their licences come with it.
     license: { fileName: 'licences.md' },
+    // A warning that depends on how busy the machine is.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 });

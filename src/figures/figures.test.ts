@@ -12,7 +12,7 @@ const timeOf = (second: number) => new Date(second * 1000).toISOString();
 function secondWith(second: number, more: Partial<OutcomeSecond> = {}): OutcomeSecond {
   return {
     ...{ at: timeOf(second), complete: true, outcomes: {}, unattributed: {} },
-    ...{ p50_ms: null, p99_ms: null, waiting_claims: 0, ...more },
+    ...{ p50_ms: null, p99_ms: null, waiting_claims: 0, remaining_amount: null, ...more },
   };
 }
 
@@ -56,6 +56,17 @@ describe('the seconds of a sale', () => {
     expect([1, 2, 3, 5].map((second) => seconds.at(second) !== undefined)).toEqual([
       ...[false, false, true, true],
     ]);
+  });
+
+  it('have the units that were left, where these were read', () => {
+    const seconds = new OutcomeSeconds(3);
+    seconds.add(secondWith(1, { remaining_amount: 9 }));
+    seconds.add(secondWith(2, { remaining_amount: 8, complete: false }));
+    seconds.add(secondWith(3));
+    expect([1, 2, 3].map((second) => seconds.remainingIn(second))).toEqual([9, 8, undefined]);
+    seconds.add(secondWith(4));
+    seconds.add(secondWith(1, { remaining_amount: 7 }));
+    expect([1, 2].map((second) => seconds.remainingIn(second))).toEqual([undefined, 8]);
   });
 
   it('know whether one was left out', () => {

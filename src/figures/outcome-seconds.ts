@@ -23,6 +23,7 @@ const noClaims: CountedSecond = { outcomes: {}, unattributed: {} };
 export class OutcomeSeconds {
   private readonly secondsMax: number;
   private readonly seconds = new Map<number, CountedSecond | undefined>();
+  private readonly remaining = new Map<number, number>();
   private newest: number | undefined;
 
   constructor(secondsMax: number) {
@@ -37,6 +38,11 @@ export class OutcomeSeconds {
   /** Undefined: unknown. */
   at(second: number): CountedSecond | undefined {
     return this.seconds.get(second);
+  }
+
+  /** The units that were left at the end of a second, where the service has read them; undefined where not. */
+  remainingIn(second: number): number | undefined {
+    return this.remaining.get(second);
   }
 
   /** Whether a second from `from` to `last` was not reported at all, not even as unknown. */
@@ -61,18 +67,24 @@ export class OutcomeSeconds {
   }
 
   /** Takes a second. One that comes again replaces the earlier one. */
-  add({ at, complete, outcomes, unattributed }: OutcomeSecond): void {
+  add({ at, complete, outcomes, unattributed, remaining_amount: remaining }: OutcomeSecond): void {
     const isKnown = complete && outcomes !== null && unattributed !== null;
-    this.set(secondOf(at), isKnown ? { outcomes, unattributed } : undefined);
+    const second = secondOf(at);
+    if (remaining !== null) this.remaining.set(second, remaining);
+    this.set(second, isKnown ? { outcomes, unattributed } : undefined);
   }
 
   private set(second: number, counted: CountedSecond | undefined): void {
     const { newest = second, secondsMax, seconds } = this;
     this.newest = Math.max(newest, second);
-    if (second <= this.newest - secondsMax) return;
+    if (second <= this.newest - secondsMax) {
+      this.remaining.delete(second);
+      return;
+    }
     seconds.set(second, counted);
     for (let old = newest - secondsMax + 1; old <= this.newest - secondsMax; old += 1) {
       seconds.delete(old);
+      this.remaining.delete(old);
     }
   }
 }

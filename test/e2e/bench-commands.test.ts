@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The commands of the bench, with numbers so small that each measures for about a second. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -162,6 +163,21 @@ describe('the commands of the bench', () => {
     expect(output).toMatch(/^claims a second: \d+\.\d\d beside open streams, \d+\.\d\d beside /m);
     expect(output).toMatch(/^memory at the end: .* more, under 100 MB is the goal$/m);
     expect(output).toMatch(/^all streams showed the last claim within /m);
+    expect(output).not.toMatch(/NaN|Infinity/);
+  });
+
+  it('npm run bench:console compares claims that operators watch with others', async ({ skip }) => {
+    if (findGenerator() === undefined) skip(wrkMissing);
+    const file = join(folder, 'console.json');
+    const { code, output } = await run('console.ts', [
+      ...['--pairs', '2', '--warm-seconds', '1', '--connections', '4', '--operators', '2'],
+      ...['--folder', folder, '--output', file],
+    ]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(
+      /^claims a second, watched to unwatched: median ratio \d\.\d{3}, half of the 2 /m,
+    );
+    expect(JSON.parse(readFileSync(file, 'utf8')).pairs).toHaveLength(2);
     expect(output).not.toMatch(/NaN|Infinity/);
   });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { familyOf, stillAlive } from '../support/process-family.ts';
 import {
   endServiceProcesses,
@@ -18,18 +18,21 @@ let folder: string;
 let adminFile: string;
 let claimFile: string;
 
-beforeEach(async () => {
+// All services use one database, which the first one creates.
+beforeAll(async () => {
   folder = await createTemporaryFolder('reload');
   adminFile = join(folder, 'admin-key');
   claimFile = join(folder, 'claim-key');
+});
+
+beforeEach(async () => {
   await write(adminFile, key('admin1'));
   await write(claimFile, key('claim1'));
 });
 
-afterEach(async () => {
-  await endServiceProcesses();
-  await removeTemporaryFolder(folder);
-});
+afterEach(endServiceProcesses);
+
+afterAll(() => removeTemporaryFolder(folder));
 
 const write = (file: string, text: string) => writeFile(file, `${text}\n`, { mode: 0o600 });
 
@@ -138,7 +141,8 @@ describe.each(['1', '2'])('SIGHUP without a terminal, to a service of %s process
 });
 
 it('stops no process at SIGHUP without files of keys', async () => {
-  const service = await startServiceProcess({ DATA_DIR: join(folder, 'data'), WORKERS: '2' });
+  const env = { ...patience, DATA_DIR: join(folder, 'data'), WORKERS: '2' };
+  const service = await startServiceProcess(env);
   const family = isLinux ? familyOf(service.pid) : [];
   // PostgreSQL reads its configuration again at SIGHUP.
   for (const { pid } of family) process.kill(pid, 'SIGHUP');
@@ -149,7 +153,8 @@ it('stops no process at SIGHUP without files of keys', async () => {
 });
 
 it.runIf(isLinux)('opens no debugger and ends no process at SIGUSR1', async () => {
-  const service = await startServiceProcess({ DATA_DIR: join(folder, 'data'), WORKERS: '2' });
+  const env = { ...patience, DATA_DIR: join(folder, 'data'), WORKERS: '2' };
+  const service = await startServiceProcess(env);
   const family = familyOf(service.pid);
   for (let count = 0; count < 3; count += 1) {
     for (const { pid } of family) process.kill(pid, 'SIGUSR1');

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   type BundledPostgresOptions,
   startBundledPostgres,
@@ -24,17 +24,17 @@ const couponName = 'LAUNCH';
 const clients = 64;
 
 let folder: string;
+/** Its database is created by the first service that uses it. For tests that store nothing. */
 let dataDir: string;
 
-beforeEach(async () => {
+beforeAll(async () => {
   folder = await createTemporaryFolder('stop');
   dataDir = join(folder, 'data');
 });
 
-afterEach(async () => {
-  await endServiceProcesses();
-  await removeTemporaryFolder(folder);
-});
+afterEach(endServiceProcesses);
+
+afterAll(() => removeTemporaryFolder(folder));
 
 /**
  * The results of clients until the service refuses connections. A late request on an idle connection can arrive when the
@@ -74,7 +74,8 @@ describe('a stop under load', () => {
     'answers every request in hand at %s, refuses all others, exits with 0 and leaves no process',
     async (signal) => {
       const crowd = new Crowd();
-      const service = await startServiceProcess({ ...patience, DATA_DIR: dataDir });
+      const ownDir = join(folder, signal);
+      const service = await startServiceProcess({ ...patience, DATA_DIR: ownDir });
       const family = isLinux ? familyOf(service.pid) : [];
       await crowd.createCoupon(service.url, couponName, 1_000_000);
       const { load, ended } = claimUntilRefused(crowd, service.url);
@@ -97,16 +98,16 @@ describe('a stop under load', () => {
       }
       if (isLinux) expect(family.length).toBeGreaterThan(1);
       if (isLinux) await waitFor('end of every process', () => stillAlive(family).length === 0);
-      await expectStoredClaims(load);
+      await expectStoredClaims(ownDir, load);
     },
   );
 });
 
 /** Exactly the users that got 200 hold a claim, and the database was shut down cleanly. */
-async function expectStoredClaims(load: Load): Promise<void> {
+async function expectStoredClaims(ownDir: string, load: Load): Promise<void> {
   const logged: Parameters<BundledPostgresOptions['log']>[0][] = [];
   const log: BundledPostgresOptions['log'] = (event) => logged.push(event);
-  const postgres = await startBundledPostgres({ dataDir, say: () => {}, log });
+  const postgres = await startBundledPostgres({ dataDir: ownDir, say: () => {}, log });
   // A start after a stop by force would log its recovery.
   expect(logged.filter(({ level }) => level === 'warn')).toEqual([]);
   const client = new pg.Client({ connectionString: postgres.url });

@@ -105,6 +105,14 @@ describe('a service with several workers', () => {
     expect(workerPids()).toHaveLength(workers);
   });
 
+  it('serves the console from any worker', async () => {
+    const headers = { Connection: 'close' };
+    const answers = await Promise.all(
+      range(20).map(() => fetch(`${service.url}/console`, { headers })),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+
   it('adds up the answer times of all workers in sum and buckets', async () => {
     const found = await metrics();
     const name = 'firstcome_claim_answer_seconds';

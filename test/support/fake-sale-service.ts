@@ -126,6 +126,6 @@ export function secondAt(second: number): OutcomeSecond {
   return {
     ...{ at: new Date(second * 1_000).toISOString(), complete: true },
     ...{ outcomes: { claimed: second % 100_000 }, unattributed: {} },
-    ...{ p50_ms: 1, p99_ms: 2, waiting_claims: 0 },
+    ...{ p50_ms: 1, p99_ms: 2, waiting_claims: 0, remaining_amount: null },
   };
 }

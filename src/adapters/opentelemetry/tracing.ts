@@ -28,6 +28,7 @@ import { ClaimSpans } from './claim-spans.ts';
 import { deliverySpans } from './delivery-spans.ts';
 import { requestSpans } from './request-spans.ts';
 import { ChosenIds, SagaSpans } from './saga-spans.ts';
+import { spanClock, withClock } from './span-clock.ts';
 import { currentSpan } from './spans.ts';
 import { statementSpans } from './statement-spans.ts';
 import { TicketSpans } from './ticket-spans.ts';
@@ -135,8 +136,9 @@ function createTracing(options: TracingOptions): Tracing {
   const provider = new BasicTracerProvider({ resource, idGenerator, spanProcessors: [processor] });
   const sampler = new AlwaysOnSampler();
   const batchProvider = new BasicTracerProvider({ resource, sampler, spanProcessors: [processor] });
-  const tracer = provider.getTracer('firstcome', options.version);
-  const batchTracer = batchProvider.getTracer('firstcome', options.version);
+  const nowMs = spanClock({ wallMs: () => Date.now(), monotonicMs: () => performance.now() });
+  const tracer = withClock(provider.getTracer('firstcome', options.version), nowMs);
+  const batchTracer = withClock(batchProvider.getTracer('firstcome', options.version), nowMs);
   const sagas = new SagaSpans(tracer, idGenerator);
   return {
     traceRequest: requestSpans(tracer),

@@ -10,7 +10,7 @@ const startMs = Date.parse('2030-01-31T18:00:10.000Z');
 const timeOf = (ms: number) => new Date(startMs + ms).toISOString();
 const claimedIn = (ms: number, claimed: number): OutcomeSecond => ({
   ...{ at: timeOf(ms), complete: true, outcomes: { claimed }, unattributed: {} },
-  ...{ p50_ms: null, p99_ms: null, waiting_claims: 0 },
+  ...{ p50_ms: null, p99_ms: null, waiting_claims: 0, remaining_amount: null },
 });
 const problem = (code: Problem['code'], instance = 'urn:request:1') =>
   ({ code, instance, status: 503, detail: `detail of ${code}` }) as Problem;
@@ -148,6 +148,15 @@ describe('the remaining units of the last minutes', () => {
       expect(view()?.remainingAt(second)).toBe(1_234);
       expect(view()?.remainingAt(second - 4)).toBe(before);
     }
+  });
+});
+
+describe('the remaining units of a second', () => {
+  it('are those that the service has read, where it has', async () => {
+    const { service, feed, ended, view } = setup();
+    service.history.seconds = [{ ...claimedIn(-3_000, 40), remaining_amount: 77 }];
+    await feed.start(ended.signal);
+    expect(view()?.remainingAt(startMs / 1_000 - 3)).toBe(77);
   });
 });
 

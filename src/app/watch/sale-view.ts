@@ -66,7 +66,10 @@ export function viewOf(feed: SaleFeed, nowMs: number): SaleView | undefined {
   };
 }
 
-/** By the samples of this process and, before the first, by the claims that were counted since: but only where none was released. */
+/**
+ * As the service has read it, or by the samples of this process. Before the first sample also by the claims that were counted
+ * since, but only where none was released.
+ */
 function remainingOf(
   { seconds, stock }: SaleFeed,
   { claims, coupon }: Overview,
@@ -76,6 +79,8 @@ function remainingOf(
   const from = (seconds.last ?? 0) - minutesShown * 60;
   const before = isCounted ? claimedBefore(first, seconds, from) : new Map<number, number>();
   return (second) => {
+    const remaining = seconds.remainingIn(second);
+    if (remaining !== undefined) return remaining;
     const claimed = stock.in(second)?.claimed ?? before.get(second);
     return claimed === undefined ? undefined : Math.max(0, coupon.amount - claimed);
   };

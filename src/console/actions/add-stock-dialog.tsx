@@ -21,7 +21,8 @@ export function AddStockDialog({
   sale: Sale;
   coupon: CouponSummary | undefined;
   onDone: (coupon: Coupon, message: string) => void;
-  onClose: () => void;
+  /** With what stays unknown. */
+  onClose: (unknown?: string) => void;
 }) {
   const { name } = sale;
   const [text, setText] = useState('');
@@ -40,12 +41,18 @@ export function AddStockDialog({
       isIncomplete={units === undefined}
       placed={['add']}
       doubt="The units may have been added or not."
+      onClose={() =>
+        onClose(
+          doubtOf(write.state) &&
+            `It is not known whether ${unitsOf(units)} were added. The amount was ${formatCount(amountBefore)} before.`,
+        )
+      }
       onSubmit={() => {
         if (units === undefined) return;
         setAmountBefore(coupon?.amount);
         write.start({ send: () => service.addStock({ name, add: units }, { idempotencyKey }) });
       }}
-      {...{ write, onClose }}
+      {...{ write }}
     >
       <Field label="Units to add" error={ownError ?? fieldError(refusal, 'add')}>
         {(attributes) => (

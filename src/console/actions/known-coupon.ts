@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useState } from 'preact/hooks';
 import type { Coupon, CouponSummary } from '../../client.ts';
+import { serverNowMs } from '../clock.ts';
 import type { Sale } from '../live/sale-data.ts';
 
-// The page reads the overview each second, and its stock is half a second old at most.
-const overviewLagMs = 2_000;
+// How far the clock of the page may be off. It is taken from answers of the service.
+const clockErrorMs = 1_000;
 
 /** The coupon as it is known: what the last change returned, until the overview is newer. */
 export function useKnownCoupon(sale: Sale): {
@@ -12,12 +13,12 @@ export function useKnownCoupon(sale: Sale): {
   remember: (coupon: Coupon) => void;
 } {
   const [written, setWritten] = useState<{ coupon: Coupon; atMs: number }>();
-  const { arrivedAtMs } = sale;
+  const { overview } = sale;
   const isOverviewOld =
     written !== undefined &&
-    (arrivedAtMs === undefined || arrivedAtMs < written.atMs + overviewLagMs);
+    (overview === undefined || Date.parse(overview.at) < written.atMs + clockErrorMs);
   return {
-    coupon: isOverviewOld ? written.coupon : sale.overview?.coupon,
-    remember: (coupon) => setWritten({ coupon, atMs: performance.now() }),
+    coupon: isOverviewOld ? written.coupon : overview?.coupon,
+    remember: (coupon) => setWritten({ coupon, atMs: serverNowMs() ?? 0 }),
   };
 }

@@ -28,11 +28,13 @@ export function SaleActions({ sale }: { sale: Sale }) {
   const { name } = sale;
   if (sale.refusal?.outcome === 'coupon_not_found') return null;
 
-  const close = () => setOpen(undefined);
+  const close = (said = '') => {
+    setOpen(undefined);
+    setMessage(said);
+  };
   const onDone = (changed: Coupon, said: string) => {
     remember(changed);
-    setMessage(said);
-    close();
+    close(said);
   };
   const nowMs = serverNowMs();
   const whyNotEnd = coupon && nowMs !== undefined ? whyNotEnded(coupon, nowMs) : undefined;
@@ -51,7 +53,7 @@ export function SaleActions({ sale }: { sale: Sale }) {
     </button>
   );
   const isUnknown = coupon === undefined;
-  const dialogProps = { name, onDone, onClose: close };
+  const dialogProps = { name, onDone, onClose: () => close() };
   return (
     <section class="panel stack actions" aria-labelledby={`${reasonId}-title`}>
       <h2 id={`${reasonId}-title`}>Actions</h2>
@@ -92,7 +94,7 @@ export function SaleActions({ sale }: { sale: Sale }) {
       <p role="status" class="status">
         {message}
       </p>
-      {open === 'stock' && <AddStockDialog {...{ sale, coupon }} {...dialogProps} />}
+      {open === 'stock' && <AddStockDialog {...{ sale, coupon, onDone }} onClose={close} />}
       {coupon !== undefined && (
         <>
           {open === 'schedule' && <ScheduleDialog {...{ coupon }} {...dialogProps} />}

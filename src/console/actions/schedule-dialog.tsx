@@ -48,14 +48,14 @@ export function ScheduleDialog({
     >
       <TimeField
         label="Opens"
-        emptyHint="No opening time: the sale is open from now on."
+        emptyHint="No opening time."
         entry={opens}
         error={fieldError(refusal, 'opens_at')}
         onChange={setOpens}
       />
       <TimeField
         label="Closes"
-        emptyHint="No closing time: the sale stays open until it is ended."
+        emptyHint="No closing time."
         entry={closes}
         error={fieldError(refusal, 'closes_at')}
         onChange={setCloses}

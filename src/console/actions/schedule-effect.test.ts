@@ -46,7 +46,7 @@ describe('scheduleEffect', () => {
 
   it('says that a paused sale does not open', () => {
     expect(effect({ isPaused: true, closesMs: nowMs }, 'paused')).toBe(
-      'It is paused: no claim is accepted before it is resumed. Its closing time is over: after a resume it is closed.',
+      'The sale is paused: no claim is accepted before it is resumed. Its closing time is over: after a resume it is closed.',
     );
   });
 

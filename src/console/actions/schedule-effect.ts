@@ -34,7 +34,7 @@ export function scheduleEffect(
     sentences.push(isClosedAlready ? 'The sale stays closed.' : 'The sale closes at once.');
   }
   if (isPaused) {
-    sentences.push('It is paused: no claim is accepted before it is resumed.');
+    sentences.push('The sale is paused: no claim is accepted before it is resumed.');
   }
   if (state !== 'closed') sentences.push(closingEffect(closesMs, nowMs));
   return sentences;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Field } from '../ui/field.tsx';
-import { formatDuration } from '../ui/format.ts';
+import { formatDistance } from '../ui/format.ts';
 import { Moment } from '../ui/text.tsx';
 import { useServerNow } from '../ui/use-now.ts';
 import { browserZone, momentsOf, zoneTimeName } from './local-time.ts';
@@ -97,12 +97,7 @@ function Meaning({ entered, emptyHint }: { entered: EnteredTime; emptyHint: stri
   return (
     <>
       <Moment at={entered} />
-      {nowMs !== undefined && ` · ${relativeTime(entered, nowMs)}`}
+      {nowMs !== undefined && ` · ${formatDistance(entered, nowMs)}`}
     </>
   );
-}
-
-function relativeTime(momentMs: number, nowMs: number): string {
-  const distance = formatDuration(Math.abs(momentMs - nowMs));
-  return momentMs > nowMs ? `in ${distance}` : `${distance} ago`;
 }

@@ -65,8 +65,8 @@ export function useWrite<Value>(
           isMine ? afterRead(current.current, await find()) : afterResult(current.current, result),
         );
       } catch (error) {
-        if (!(error instanceof FirstcomeError)) throw error;
         set(afterForeignAnswer(current.current));
+        if (!(error instanceof FirstcomeError)) throw error;
       }
     },
     [set],

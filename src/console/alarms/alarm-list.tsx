@@ -14,18 +14,20 @@ export function AlarmList({ set }: { set: AlarmSet }) {
   const isWell = alarms.length + unknown.length + pending.length === 0;
   return (
     <section class="panel alarms" aria-labelledby={titleId}>
-      <h2 id={titleId}>Alarms</h2>
+      <div class="row">
+        <h2 id={titleId}>Alarms</h2>
+        {isWell && (
+          <span class="no-alarms">
+            <span aria-hidden="true">✓</span> No alarms
+          </span>
+        )}
+      </div>
       {alarms.length > 0 && (
         <ul>
           {alarms.map((alarm) => (
             <AlarmItem key={alarm.id} alarm={alarm} seenMs={firstSeen.get(alarm.id)} />
           ))}
         </ul>
-      )}
-      {isWell && (
-        <p class="no-alarms">
-          <span aria-hidden="true">✓</span> No alarms
-        </p>
       )}
       {unknown.length > 0 && <p class="unknown-alarms">Not known: {unknown.join(', ')}.</p>}
       {pending.length > 0 && <p class="unknown-alarms">Still reading: {pending.join(', ')}.</p>}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { useEffect, useId, useState } from 'preact/hooks';
+import { useEffect, useId, useMemo, useState } from 'preact/hooks';
 import type { Sale } from '../live/sale-data.ts';
 import { goTo, useRoute } from '../routing/route.ts';
 import { formatZone } from '../ui/time-of-day.ts';
@@ -19,7 +19,9 @@ export function SaleCharts({ sale }: { sale: Sale }) {
   const panels = useLazyPanels();
   const titleId = useId();
   const newest = seconds.at(-1);
-  const zone = newest && formatZone(newest.atMs);
+  // A zone changes its offset at a full quarter of an hour.
+  const quarter = newest && Math.floor(newest.atMs / 900_000);
+  const zone = useMemo(() => quarter && formatZone(quarter * 900_000), [quarter]);
   return (
     <section class="stack" aria-labelledby={titleId}>
       <div class="row charts-head">

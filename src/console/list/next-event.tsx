@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { CouponSummary } from '../../client.ts';
-import { formatDuration } from '../ui/format.ts';
+import { formatDistance } from '../ui/format.ts';
 import { Moment } from '../ui/text.tsx';
 import { useServerNow } from '../ui/use-now.ts';
 import { nextEvent } from './sale-event.ts';
@@ -10,17 +10,12 @@ export function NextEvent({ sale }: { sale: CouponSummary }) {
   const nowMs = useServerNow();
   const { word, at } = nextEvent(sale);
   if (at === null) return <span class="soft">{word}</span>;
-  const distanceMs = nowMs === undefined ? undefined : Date.parse(at) - nowMs;
   return (
     <>
       <span class="number">
-        {word} {distanceMs !== undefined && distance(distanceMs)}
+        {word} {nowMs !== undefined && formatDistance(Date.parse(at), nowMs)}
       </span>
       <Moment at={at} />
     </>
   );
-}
-
-function distance(ms: number): string {
-  return ms > 0 ? `in ${formatDuration(ms)}` : `${formatDuration(-ms)} ago`;
 }

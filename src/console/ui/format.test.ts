@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   formatCount,
   formatCountOf,
+  formatDistance,
   formatDuration,
   formatMilliseconds,
   formatMoment,
@@ -37,6 +38,11 @@ describe('numbers', () => {
 });
 
 describe('a moment', () => {
+  it('lies ahead or back', () => {
+    expect(formatDistance(200_000, 0)).toBe('in 3 min 20 s');
+    expect(formatDistance(0, 7_200_000)).toBe('2 h ago');
+  });
+
   it('is local, with its zone, and in UTC', () => {
     const { local, utc } = formatMoment('2030-01-31T18:00:00Z', 'America/New_York');
     expect(local).toBe('Thu, 31 Jan 2030, 13:00:00 GMT-5');

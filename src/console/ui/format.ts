@@ -58,6 +58,12 @@ export function formatDuration(ms: Maybe<number>): string {
     .join(' ');
 }
 
+/** How far a moment is away: `in 3 min 20 s`, `2 h ago`. */
+export function formatDistance(momentMs: number, nowMs: number): string {
+  const distanceMs = momentMs - nowMs;
+  return distanceMs > 0 ? `in ${formatDuration(distanceMs)}` : `${formatDuration(-distanceMs)} ago`;
+}
+
 /** What a moment is in local time with its zone, and in UTC. The zone is the browser's unless another is given. */
 export function formatMoment(
   moment: string | number,

@@ -12,7 +12,7 @@ export type Overview = {
   claims: ClaimCounts | undefined;
   /** The answers of the last ten seconds; undefined where nothing is known of one of them. */
   answers: { times: readonly number[]; waiting: number | undefined; lastSecond: number };
-  /** The clock of the database, in milliseconds since 1970. */
+  /** The clock of the database after all of these were read, in milliseconds since 1970. */
   clockMs: number;
 };
 
@@ -31,11 +31,12 @@ export function readOverviewWith(parts: {
 }): ReadOverview {
   return async (couponName) => {
     // First, so that an unknown name costs no count.
+    await parts.views.read(couponName, viewAgeMsMax);
+    const claims = await parts.countClaims(couponName);
+    // Again, since a count may take seconds. Where it took less than the age of a view, this costs no query.
     const { view } = await parts.views.read(couponName, viewAgeMsMax);
-    const [claims, windows] = await Promise.all([
-      parts.countClaims(couponName),
-      parts.outcomes.latest([couponName]),
-    ]);
+    // Last: callers compare the times of the other parts with this clock.
+    const windows = await parts.outcomes.latest([couponName]);
     const {
       seconds = [],
       gaps = [],

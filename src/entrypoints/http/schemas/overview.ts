@@ -44,7 +44,7 @@ export const OverviewBody = Type.Object(
     ),
     p99_ms: orNull('The same for 99 of 100 claims.'),
     answers_until: time('When the last of these ten seconds ended.'),
-    server_time: time('The clock of the database.'),
+    server_time: time('The clock of the database, after all other parts were read.'),
   },
   { $id: 'Overview' },
 );
