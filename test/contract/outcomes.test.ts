@@ -11,7 +11,7 @@ import {
   useService,
 } from '../support/contract-service.ts';
 import { EventClient } from '../support/event-client.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { missed, waitFor } from '../support/wait-for.ts';
 
 type Tally = Record<string, number>;
 type Second = { at: string; complete: boolean; outcomes: Tally | null; unattributed: Tally | null };
@@ -65,8 +65,9 @@ describe('the outcomes of a coupon', () => {
       expect(history.coupon_name).toBe(coupon);
       expect(Date.parse(history.until) - Date.parse(history.from)).toBe(900_000);
       for (const second of history.seconds) {
+        if (!second.complete) missed('a process was too slow to store its counts in time');
         // On a slow machine a claim may have waited at the end of a second.
-        expect(second).toMatchObject({ complete: true, unattributed: {} });
+        expect(second).toMatchObject({ unattributed: {} });
         expect(second.waiting_claims).toBeGreaterThanOrEqual(0);
         // A second may have a row for its stock alone.
         const isAnswered = Object.keys(second.outcomes).length > 0;

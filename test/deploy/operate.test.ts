@@ -33,6 +33,7 @@ it('docs/operate.md gives the default of DATABASE_WAIT_MS', () => {
 
 it('docs/operate.md quotes log lines exactly', () => {
   const source = readdirSync(join(root, 'src/app'))
+    .filter((file) => file.endsWith('.ts'))
     .map((file) => readFileSync(join(root, 'src/app', file), 'utf8'))
     .join('\n');
   const quoted = [...text.matchAll(/`((?:the keys were|keys read)[^`]+)`/g)].map(
