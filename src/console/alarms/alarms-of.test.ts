@@ -94,6 +94,13 @@ describe('the alarm of missing counts', () => {
     }));
     expect(alarmOf('missing', { seconds })?.sinceMs).toBe(sinceMs);
   });
+
+  it('does not count the time before the first counts', () => {
+    const seconds = secondsOf(120, (index) =>
+      index < 100 ? { isComplete: false, outcomes: null } : { outcomes: { claimed: 1 } },
+    );
+    expect(alarmOf('missing', { seconds })).toBeUndefined();
+  });
 });
 
 describe('the alarm of shedding', () => {

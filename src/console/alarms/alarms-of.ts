@@ -87,17 +87,23 @@ function slowAlarms(p99Ms: number | null, seconds: readonly SaleSecond[]): Alarm
 }
 
 function missingAlarms(seconds: readonly SaleSecond[]): Alarm[] {
-  const recent = seconds.slice(-windowSeconds);
-  const missing = recent.filter(({ outcomes, isComplete }) => outcomes === null || !isComplete);
-  const [first] = missing;
-  if (first === undefined || missing.length < missingSecondsMin) return [];
+  // Before the first counts there was no service, or no sale.
+  const first = seconds.findIndex(isCounted);
+  const recent = first === -1 ? [] : seconds.slice(first).slice(-windowSeconds);
+  const missing = recent.filter((second) => !isCounted(second));
+  const [firstMissing] = missing;
+  if (firstMissing === undefined || missing.length < missingSecondsMin) return [];
   return [
     {
       ...{ id: 'missing', severity: 'warning', section: 'alarms-of-the-console' },
       text: `Counts are missing in ${missing.length} of the last ${recent.length} seconds. What is shown of them may be too low.`,
-      sinceMs: first.atMs,
+      sinceMs: firstMissing.atMs,
     },
   ];
+}
+
+function isCounted({ outcomes, isComplete }: SaleSecond): boolean {
+  return outcomes !== null && isComplete;
 }
 
 /** Claims that were refused to limit the load. */

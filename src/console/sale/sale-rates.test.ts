@@ -58,6 +58,11 @@ describe('the time until a sale is sold out', () => {
     expect(timeToSoldOutMs(seconds, 600)).toBe(200_000);
   });
 
+  it('is known from five seconds on', () => {
+    const seconds = secondsOf([...times(25, null), ...times(5, { claimed: 4 })]);
+    expect(timeToSoldOutMs(seconds, 600)).toBe(150_000);
+  });
+
   it('is known from one claim in 30 seconds on', () => {
     const seconds = secondsOf([{ claimed: 1 }, ...times(29, {})]);
     expect(timeToSoldOutMs(seconds, 10)).toBeCloseTo(300_000);
@@ -67,7 +72,7 @@ describe('the time until a sale is sold out', () => {
   it.each([
     ['nothing is left', times(30, { claimed: 4 }), 0],
     ['the stock is unknown', times(30, { claimed: 4 }), undefined],
-    ['fewer seconds are known', times(29, { claimed: 4 }), 10],
+    ['fewer seconds are known', times(4, { claimed: 4 }), 10],
   ])('is unknown where %s', (_reason, list, remaining) => {
     expect(timeToSoldOutMs(secondsOf(list), remaining)).toBeNull();
   });

@@ -17,6 +17,8 @@ const rateSeconds = 5;
 const estimateSeconds = 30;
 // Where fewer seconds are complete than are needed, older ones do not stand for them.
 const incompleteMax = 5;
+// At the start of a sale there are no more.
+const estimateSecondsMin = 5;
 const answered = new Set(['claimed', 'replayed', 'accepted']);
 
 /** The rates of the last seconds. Null where too few of them are complete. */
@@ -34,28 +36,32 @@ export function saleRates(seconds: readonly SaleSecond[]): SaleRates | null {
 }
 
 /**
- * In how many milliseconds the stock is sold out if the claims of the last 30 seconds go on. Null where nothing is left, or
- * where there was no claim in this time.
+ * In how many milliseconds the stock is sold out if the claims of the last 30 seconds go on. Null where nothing is left, where
+ * there was no claim in this time, or where fewer than five of these seconds are complete.
  */
 export function timeToSoldOutMs(
   seconds: readonly SaleSecond[],
   remaining: number | undefined,
 ): number | null {
-  const counts = completeCounts(seconds, estimateSeconds);
+  const counts = completeCounts(seconds, estimateSeconds, estimateSecondsMin);
   if (counts === null || !remaining) return null;
   const rate = meanOf(counts, 'claimed');
-  return rate * estimateSeconds < 1 ? null : (remaining / rate) * 1_000;
+  return rate === 0 ? null : (remaining / rate) * 1_000;
 }
 
 type Counts = Record<string, number>;
 
-/** The outcomes of the last complete seconds, so many of them. */
-function completeCounts(seconds: readonly SaleSecond[], count: number): Counts[] | null {
+/** The outcomes of the last complete seconds, up to so many. Null where there are fewer than `countMin`. */
+function completeCounts(
+  seconds: readonly SaleSecond[],
+  count: number,
+  countMin = count,
+): Counts[] | null {
   const complete = seconds
     .slice(-count - incompleteMax)
     .flatMap(({ isComplete, outcomes }) => (isComplete && outcomes !== null ? [outcomes] : []))
     .slice(-count);
-  return complete.length < count ? null : complete;
+  return complete.length < countMin ? null : complete;
 }
 
 function meanOf(counts: readonly Counts[], code: string): number {
