@@ -8,7 +8,7 @@ import type { CountedSecond, OutcomeGap } from './ports.ts';
 // The clock of the database, in its 7th second when that of the process starts.
 const databaseStartMs = 7_400;
 
-function setup() {
+function setup(hold?: Promise<void>) {
   const clock = new FixedClock();
   const counts = new OutcomeCounts(10);
   const metrics = counts.counting({
@@ -17,7 +17,7 @@ function setup() {
   });
   const claim = (couponName = 'A') => metrics.answered('claimed', 0, couponName);
   const stored: { seconds: readonly CountedSecond[]; gap: OutcomeGap | undefined }[] = [];
-  const database = { isAway: false, hold: undefined as Promise<void> | undefined, calls: 0 };
+  const database = { isAway: false, hold, calls: 0 };
   const lanes = new Map<string, number>();
   const answer = async () => {
     database.calls += 1;
@@ -59,6 +59,34 @@ describe('a recorder of outcomes', () => {
       { seconds: [claimed(7, 2)], gap: undefined },
       { seconds: [claimed(8)], gap: undefined },
     ]);
+  });
+
+  it('keeps the time of a second during which it learns the clock of the database', async () => {
+    let answer: () => void = () => undefined;
+    const { clock, claim, stored, database } = setup(
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+    );
+    await clock.advance(200);
+    claim();
+    database.hold = undefined;
+    answer();
+    await clock.advance(1_000);
+    expect(stored).toEqual([{ seconds: [claimed(7)], gap: undefined }]);
+  });
+
+  it('keeps the time of a second during which the clock of the database becomes unknown', async () => {
+    const { clock, claim, stored, database } = setup();
+    await clock.advance(100);
+    claim();
+    database.isAway = true;
+    // It sends the 7th second in the 8th, which fails.
+    await clock.advance(700);
+    claim();
+    database.isAway = false;
+    await clock.advance(2_000);
+    expect(stored).toEqual([{ seconds: [claimed(8)], gap: { first: 7, last: 7 } }]);
   });
 
   it('writes nothing while nothing happens, and what waits counts as something', async () => {

@@ -34,6 +34,8 @@ export class OutcomeRecorder {
   /** What to add to the clock of this process; undefined until the database has answered. */
   private offsetMs: number | undefined;
   private second: number | undefined;
+  /** The middle of this second by the clock of this process. `offsetMs` may change before the second ends. */
+  private midMs: number | undefined;
   private closed: ClosedSecond[] = [];
   private lost: { firstMs: number; lastMs: number } | undefined;
   private sending: Promise<void> | undefined;
@@ -67,10 +69,13 @@ export class OutcomeRecorder {
   }
 
   private tick(): void {
-    const second = Math.floor((this.options.clock.nowMs() + (this.offsetMs ?? 0)) / 1000);
+    const nowMs = this.options.clock.nowMs();
+    const second = this.secondAt(nowMs);
     if (second === this.second) return;
     this.close();
     this.second = second;
+    // Without the clock of the database the seconds begin at any time, so only the present moment is known.
+    this.midMs = this.offsetMs === undefined ? nowMs : (second + 0.5) * 1000 - this.offsetMs;
     if (this.closed.length === 0 && this.lost === undefined) return;
     this.sendSoon();
   }
@@ -84,8 +89,7 @@ export class OutcomeRecorder {
   /** Ends the current second. */
   private close(): void {
     const { counts, clock, waiting, waitingCouponsMax } = this.options;
-    const midMs =
-      this.second === undefined ? clock.nowMs() : (this.second + 0.5) * 1000 - (this.offsetMs ?? 0);
+    const midMs = this.midMs ?? clock.nowMs();
     const { coupons: counted, isComplete } = counts.take();
     const coupons = new Map(counted.map((one) => [one.couponName, { ...one, waiting: 0 }]));
     let more = waitingCouponsMax;
