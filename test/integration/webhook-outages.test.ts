@@ -51,6 +51,17 @@ it('a service with a webhook stops although its database gives no answers any mo
   await waitFor('end of all connections', () => proxy.openLinks === 0);
 });
 
+it('a service with a webhook stops while the database owes the answer to its statement to listen', async () => {
+  const { app, proxy } = await startDelivering();
+  const listens = () => proxy.cuts.silence;
+  proxy.cutWhen = (piece) => (piece.includes('LISTEN "jobs:insert"') ? 'silence' : undefined);
+  proxy.breakAll();
+  await waitFor('a statement to listen', () => listens() > 0);
+  // Its failure is an unhandled rejection, by which the run of the tests fails, or it is handled.
+  await app.stop();
+  await waitFor('end of all connections', () => proxy.openLinks === 0);
+});
+
 it('events are delivered after the connections to the database broke again and again', async () => {
   const { proxy, receiver, post } = await startDelivering();
   expect((await post('/api/coupons', { name: 'outage', amount: 1_000 })).status).toBe(201);
@@ -84,6 +95,20 @@ it('events are delivered after the answer that gave their job to a process was l
     return held.length > 0;
   });
   proxy.heal();
+  await waitFor('the event', () => receiver.received.length > 0);
+});
+
+it('events are delivered although their job was failed at a forced stop', async () => {
+  const { database, receiver, post } = await startDelivering();
+  const [webhook] = await database.query<{ id: string }>('select id from webhooks');
+  await database.query(`do $$ begin
+    perform firstcome_jobs.add_job('deliver', json_build_object('subject', '${webhook?.id}'),
+      run_at => now() + interval '6 hours', job_key => 'deliver:${webhook?.id}');
+    update firstcome_jobs._private_jobs set attempts = 10, last_error = 'stopped';
+  end $$`);
+  expect((await post('/api/coupons', { name: 'failed', amount: 10 })).status).toBe(201);
+  const body = { coupon_name: 'failed', user_id: 'ada' };
+  expect((await post('/api/coupons/claim', body)).status).toBe(200);
   await waitFor('the event', () => receiver.received.length > 0);
 });
 

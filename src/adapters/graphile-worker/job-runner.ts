@@ -88,7 +88,7 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
     log(level === 'error' ? 'warn' : 'debug', { ...meta }, message);
   });
   const runner: Runner = await run({
-    ...{ pgPool: pool, schema, logger, events, concurrency, pollInterval: pollMs },
+    ...{ pgPool: releasingOnce(pool), schema, logger, events, concurrency, pollInterval: pollMs },
     ...{ noHandleSignals: true, gracefulShutdownAbortTimeout: abortAfterMs },
     // Without these, a failure to store that a job is done would be an unhandled rejection and end the process.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
@@ -105,7 +105,12 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
       for (const subject of subjects) {
         // The key keeps a second job from being added, also while the first one runs.
         const key = { jobKey: `${task}:${subject}`, jobKeyMode: 'unsafe_dedupe' as const };
-        await runner.addJob(task, { subject }, { ...key, priority, maxAttempts: 32_767 });
+        const options = { ...key, priority, maxAttempts: 32_767 };
+        const job = await runner.addJob(task, { subject }, options);
+        // The library has failed it at a forced stop, and would wait up to six hours.
+        if (job.last_error !== null && job.locked_at === null) {
+          await queue.rescheduleJobs([job.id], { runAt: new Date(0), attempts: 1 });
+        }
       }
     },
     workerIds: () => [...workerIds],
@@ -127,6 +132,40 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
     },
   };
 }
+
+/**
+ * The pool, for a library that may return a client twice: where its statement to listen fails while it stops. The pool would
+ * throw, in a promise that nobody awaits, and end the process.
+ */
+function releasingOnce(pool: pg.Pool): pg.Pool {
+  const connect: ConnectWithCallback = (callback) =>
+    pool.connect((error, client, done) => {
+      if (client === undefined) return callback(error, client, done);
+      let isReleased = false;
+      callback(error, client, (destroy) => {
+        if (isReleased) return;
+        isReleased = true;
+        done(destroy);
+      });
+    });
+  return new Proxy(pool, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      if (name !== 'connect') return value.bind(target);
+      return (callback?: Parameters<ConnectWithCallback>[0]) =>
+        callback ? connect(callback) : target.connect();
+    },
+  });
+}
+
+type ConnectWithCallback = (
+  callback: (
+    error: Error | undefined,
+    client: pg.PoolClient | undefined,
+    done: (destroy?: boolean | Error) => void,
+  ) => void,
+) => void;
 
 /** A job that runs here. */
 type Running = { sinceMs: number };
