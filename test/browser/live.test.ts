@@ -81,7 +81,8 @@ describe.skipIf(isWithoutBrowser)('the page of a sale', () => {
     const seesTheClaim = async () => {
       const chart = page.getByRole('region', { name: 'Outcomes a second' });
       await chart.getByRole('button', { name: 'Show as table' }).click();
-      await chart.getByRole('cell', { name: '1', exact: true }).waitFor();
+      // "At least" where the service was still starting in a second of the row.
+      await chart.getByRole('cell', { name: /^(at least )?1$/ }).waitFor();
     };
     await seesTheClaim();
     await page.reload();
@@ -114,7 +115,7 @@ describe.skipIf(isWithoutBrowser)('the page of a sale', () => {
   it.each([10, -10])(
     'shows the time of the service to a computer that is %d minutes wrong',
     async (minutes) => {
-      const opensAt = Date.now() + 60 * minuteMs;
+      const opensAt = Date.now() + 59 * minuteMs;
       const coupon = await createSale({ opens_at: new Date(opensAt).toISOString() });
       const page = await open({
         at: saleAt(coupon),
@@ -134,11 +135,15 @@ describe.skipIf(isWithoutBrowser)('the page of a sale', () => {
       expect(Math.abs((await page.evaluate<number>('Date.now()')) - Date.now())).toBeGreaterThan(
         9 * minuteMs,
       );
-      const header = (await page.getByRole('main').locator('header').textContent()) ?? '';
-      const [, left] = /Opens\s*in (\d+) min/.exec(header) ?? [];
+      const opening = /Opens\s*in (\d+) min/;
+      const shown = page.getByRole('main').locator('header').filter({ hasText: opening });
+      // The stream may be live before the overview is there.
+      await shown.waitFor();
+      const header = (await shown.textContent()) ?? '';
+      const [, left] = opening.exec(header) ?? [];
       // This test may take some of these minutes, but not ten.
-      expect(Number(left)).toBeGreaterThan(51);
-      expect(Number(left)).toBeLessThanOrEqual(60);
+      expect(Number(left)).toBeGreaterThan(50);
+      expect(Number(left)).toBeLessThanOrEqual(59);
       const [, clock = ''] =
         /Clock of the service.*?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC/.exec(header) ?? [];
       expect(Math.abs(Date.parse(`${clock.replace(' ', 'T')}Z`) - Date.now())).toBeLessThan(
