@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Program } from '../entrypoints/cli/program.ts';
 import { scenarios } from '../proof/drill/options.ts';
+import { shownOn } from './shown-text.ts';
+import { outliveReader } from './terminal.ts';
 import { version } from './version.ts';
 
 /**
@@ -10,6 +12,7 @@ import { version } from './version.ts';
 export function createProgram(): Program {
   // By default Node opens a debugger at this signal, to which every user of this machine can connect.
   process.on('SIGUSR1', () => undefined);
+  outliveReader();
   return {
     version,
     scenarios,
@@ -55,14 +58,14 @@ export function createProgram(): Program {
         import('../config.ts'),
         import('./operator-log.ts'),
       ]);
-      await printOperatorLog(loadConfig(), options, output);
+      await printOperatorLog(loadConfig(), options, shownOn(output));
     },
     async watch(options, output) {
       process.setSourceMapsEnabled(true);
       const { listenToSignals } = await import('./signals.ts');
       const { signal } = listenToSignals({ reloads: false });
       // Its reader has ended, or its terminal has closed.
-      process.stdout.on('error', () => process.exit());
+      endWithReader();
       const [{ canMoveCursor, loadConfig }, { watchSale }] = await Promise.all([
         import('../config.ts'),
         import('./watch/watch-command.ts'),
@@ -78,7 +81,7 @@ export function createProgram(): Program {
         import('../config.ts'),
         import('./claims.ts'),
       ]);
-      return callOnClaim(loadConfig(), options, output);
+      return callOnClaim(loadConfig(), options, shownOn(output));
     },
     async sagas(options, output) {
       process.setSourceMapsEnabled(true);
@@ -87,7 +90,7 @@ export function createProgram(): Program {
         import('../config.ts'),
         import('./sagas-command.ts'),
       ]);
-      return callOnSagas(loadConfig(), options, output);
+      return callOnSagas(loadConfig(), options, shownOn(output));
     },
     async deadLetters(options, output) {
       process.setSourceMapsEnabled(true);
@@ -96,7 +99,7 @@ export function createProgram(): Program {
         import('../config.ts'),
         import('./dead-letters-command.ts'),
       ]);
-      return callOnDeadLetters(loadConfig(), options, output);
+      return callOnDeadLetters(loadConfig(), options, shownOn(output));
     },
     async acceptHistory(options, output) {
       process.setSourceMapsEnabled(true);
@@ -105,7 +108,7 @@ export function createProgram(): Program {
         import('../config.ts'),
         import('./accept-history-command.ts'),
       ]);
-      return acceptHistory(loadConfig(), options, output);
+      return acceptHistory(loadConfig(), options, shownOn(output));
     },
     async audit(options, output) {
       const { loadConfig, audit } = await loadProof();
@@ -129,12 +132,9 @@ export function createProgram(): Program {
   };
 }
 
-/** A reader such as `head` that has read enough is no error. */
+/** Ends a command whose output may be long when nothing reads it any more. */
 function endWithReader(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit();
-    throw error;
-  });
+  process.stdout.on('error', () => process.exit());
 }
 
 /** The configuration of a command that changes files, and the signal that aborts it. */

@@ -3,12 +3,23 @@ import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { isatty } from 'node:tty';
 
+const streams = [process.stdout, process.stderr];
+
+/** A reader such as `head` that has read enough is no error: later output is lost, and the command goes on to its exit code. */
+export function outliveReader(): void {
+  for (const stream of streams) stream.on('error', throwOthers);
+}
+
+function throwOthers(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
 /**
  * Lets this process stop normally after its terminal has closed or the reader of its output has ended. Later output is
  * lost. Returns whether the process has a terminal now.
  */
 export function outliveTerminal(): { hasTerminal: boolean } {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  for (const stream of streams) stream.off('error', throwOthers).on('error', () => undefined);
   const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
   process.once('exit', () => {
     for (const descriptor of terminals) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ComponentChild } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { CreateSale } from './actions/create-sale.tsx';
 import { SaleList } from './list/sale-list.tsx';
 import { Operations } from './operations/operations.tsx';
@@ -27,6 +28,7 @@ const views: Record<string, (route: Route) => ComponentChild> = {
 export function App() {
   const route = useRoute();
   const [view = ''] = route.view.split('/');
+  useFocusOnChange(route.view);
   return (
     <SessionGate>
       <PageHeader view={view} />
@@ -39,4 +41,14 @@ export function App() {
       </main>
     </SessionGate>
   );
+}
+
+/** Moves the focus to the content when another view is shown, as a browser does with another page. */
+function useFocusOnChange(view: string): void {
+  const shown = useRef(view);
+  useEffect(() => {
+    if (shown.current === view) return;
+    shown.current = view;
+    document.getElementById('main')?.focus({ preventScroll: true });
+  }, [view]);
 }

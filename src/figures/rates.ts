@@ -1,47 +1,68 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { OutcomeSeconds } from './outcome-seconds.ts';
+import type { SaleSecond } from './sale-second.ts';
 
 /** Outcomes that are no refusal: the user has the claim, or a ticket. */
 const granted: ReadonlySet<string> = new Set(['claimed', 'replayed', 'accepted']);
 
-/** Claims per second over some seconds. */
-export type Rates = {
-  /** New claims per second. */
-  claimed: number;
-  /** Refused claims per second by error code: all that occurred, the most frequent first. */
-  refused: { code: string; perSecond: number; isOfAnyCoupon: boolean }[];
+/** Refused claims a second, with one error code. */
+export type RefusalRate = {
+  code: string;
+  perSecond: number;
+  /** They were refused before their body was read, so they may be of any coupon. */
+  isOfAnyCoupon: boolean;
 };
 
+/** Claims a second, in the mean of some seconds. */
+export type Rates = {
+  claimed: number;
+  /** Claims that got a ticket. */
+  accepted: number;
+  /** All refusals of claims that are of this coupon. */
+  refused: number;
+  /** All that occurred, the most frequent first. */
+  refusals: RefusalRate[];
+};
+
+// Where fewer seconds are complete than are needed, older ones do not stand for them.
+const incompleteMax = 5;
+
 /**
- * The mean rates of the `count` seconds up to and including `last`, in claims per second. Seconds that are unknown count
- * neither as claims nor as time. Undefined: all of them are unknown.
+ * The rates of the last `count` complete seconds, of which up to five may be followed by ones that are not complete.
+ * `seconds` are in order and without gaps. Undefined: fewer than `countMin` are complete.
  */
 export function ratesOf(
-  seconds: OutcomeSeconds,
-  { last, count }: { last: number; count: number },
+  seconds: readonly SaleSecond[],
+  { count, countMin = count }: { count: number; countMin?: number },
 ): Rates | undefined {
-  let known = 0;
-  let claimed = 0;
-  const ofCoupon = new Map<string, number>();
-  const ofAny = new Map<string, number>();
-  for (let second = last - count + 1; second <= last; second += 1) {
-    const counted = seconds.at(second);
-    if (counted === undefined) continue;
-    known += 1;
-    claimed += counted.outcomes.claimed ?? 0;
-    addRefusals(ofCoupon, counted.outcomes);
-    addRefusals(ofAny, counted.unattributed);
-  }
-  if (known === 0) return undefined;
-  const toRates = (counts: ReadonlyMap<string, number>, isOfAnyCoupon: boolean) =>
-    [...counts].map(([code, sum]) => ({ code, perSecond: sum / known, isOfAnyCoupon }));
-  const refused = [...toRates(ofCoupon, false), ...toRates(ofAny, true)];
-  refused.sort((one, other) => other.perSecond - one.perSecond);
-  return { claimed: claimed / known, refused };
+  const counted = seconds
+    .slice(-count - incompleteMax)
+    .flatMap(({ isComplete, outcomes, unattributed }) =>
+      isComplete && outcomes !== null ? [{ outcomes, unattributed: unattributed ?? {} }] : [],
+    )
+    .slice(-count);
+  if (counted.length < countMin) return undefined;
+  const ofCoupon = meansOf(counted.map(({ outcomes }) => outcomes));
+  const ofAny = meansOf(counted.map(({ unattributed }) => unattributed));
+  const refusalsIn = (means: ReadonlyMap<string, number>, isOfAnyCoupon: boolean) =>
+    [...means]
+      .filter(([code, perSecond]) => perSecond > 0 && !granted.has(code))
+      .map(([code, perSecond]) => ({ code, perSecond, isOfAnyCoupon }));
+  const own = refusalsIn(ofCoupon, false);
+  const refusals = [...own, ...refusalsIn(ofAny, true)].sort(
+    (one, other) => other.perSecond - one.perSecond || one.code.localeCompare(other.code),
+  );
+  return {
+    claimed: ofCoupon.get('claimed') ?? 0,
+    accepted: ofCoupon.get('accepted') ?? 0,
+    refused: own.reduce((sum, { perSecond }) => sum + perSecond, 0),
+    refusals,
+  };
 }
 
-function addRefusals(sums: Map<string, number>, counts: Record<string, number>): void {
-  for (const [code, count] of Object.entries(counts)) {
-    if (count > 0 && !granted.has(code)) sums.set(code, (sums.get(code) ?? 0) + count);
+function meansOf(counts: readonly Record<string, number>[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const one of counts) {
+    for (const [code, count] of Object.entries(one)) sums.set(code, (sums.get(code) ?? 0) + count);
   }
+  return new Map([...sums].map(([code, sum]) => [code, sum / counts.length]));
 }

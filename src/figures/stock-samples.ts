@@ -17,24 +17,15 @@ export class StockSamples {
     this.secondsMax = secondsMax;
   }
 
-  /** Takes a sample. One that is not newer than the last has no effect. */
+  /** Takes a sample. One that is not newer than the last has no effect, unless the clock of the service was set back. */
   add(sample: StockSample): void {
-    const newest = this.samples.at(-1);
-    if (newest !== undefined && sample.atMs <= newest.atMs) return;
+    const ageMs = (this.samples.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) - sample.atMs;
+    if (ageMs > this.secondsMax * 1_000) this.samples = [];
+    else if (ageMs >= 0) return;
     this.samples.push(sample);
-    const oldestMs = sample.atMs - this.secondsMax * 1000;
-    const kept = this.samples.findIndex(({ atMs }) => atMs > oldestMs);
+    const oldestMs = sample.atMs - this.secondsMax * 1_000;
+    const kept = this.samples.findIndex(({ atMs }) => atMs >= oldestMs);
     if (kept > 0) this.samples.splice(0, kept);
-  }
-
-  /** The first one. */
-  get first(): StockSample | undefined {
-    return this.samples[0];
-  }
-
-  /** The last one in this second since 1970; undefined without one. */
-  in(second: number): StockSample | undefined {
-    return this.samples.findLast(({ atMs }) => Math.floor(atMs / 1000) === second);
   }
 
   /**
@@ -44,10 +35,10 @@ export class StockSamples {
   takenPerSecond(seconds: number): number | undefined {
     const newest = this.samples.at(-1);
     if (newest === undefined) return undefined;
-    const oldest = this.samples.find(({ atMs }) => atMs >= newest.atMs - seconds * 1000);
+    const oldest = this.samples.find(({ atMs }) => atMs >= newest.atMs - seconds * 1_000);
     if (oldest === undefined) return undefined;
     const coveredMs = newest.atMs - oldest.atMs;
-    if (coveredMs < (seconds * 1000) / 2) return undefined;
-    return ((newest.claimed - oldest.claimed) * 1000) / coveredMs;
+    if (coveredMs < (seconds * 1_000) / 2) return undefined;
+    return ((newest.claimed - oldest.claimed) * 1_000) / coveredMs;
   }
 }

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { randomUUID } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { adminKey } from '../support/access-keys.ts';
-import { call, createSale, isWithoutBrowser, saleAt, useConsole } from '../support/console-page.ts';
+import {
+  call,
+  claimFor,
+  createSale,
+  isWithoutBrowser,
+  saleAt,
+  useConsole,
+} from '../support/console-page.ts';
 import { logIn, logOut } from '../support/console-session.ts';
 
 const amountOf = async (coupon: string) =>
@@ -64,6 +72,59 @@ describe.skipIf(isWithoutBrowser)('an operator', () => {
     expect(await page.getByLabel('Units to add').inputValue()).toBe('200');
     await page.getByRole('button', { name: 'Add 200 units' }).click();
     await page.getByText('200 units added. The amount is 700.').waitFor();
+  });
+
+  it('creates a sale that opens at a local time', async () => {
+    const name = `SALE-${randomUUID().slice(0, 8)}`;
+    const context = { timezoneId: 'Asia/Kolkata' };
+    const page = await open({ at: '/console/create', context });
+    await page.getByLabel('Name', { exact: true }).fill(name);
+    await page.getByLabel('Amount').fill('300');
+    await page.getByLabel('Opens (Asia/Kolkata)').fill('2199-01-31T18:00');
+    await page.getByText('2199-01-31 12:30:00 UTC').first().waitFor();
+    await page.getByRole('button', { name: 'Create the sale' }).click();
+    await page.getByRole('heading', { name }).waitFor();
+    expect(await call('GET', `/api/coupons/${name}`)).toMatchObject({
+      ...{ amount: 300, state: 'scheduled', opens_at: '2199-01-31T12:30:00.000Z' },
+    });
+  });
+
+  it('ends a sale only after its name was typed', async () => {
+    const coupon = await createSale({ amount: 500 });
+    const page = await open({ at: saleAt(coupon) });
+    await page.getByRole('button', { name: 'End the sale' }).click();
+    const dialog = page.getByRole('dialog', { name: 'End the sale' });
+    const end = dialog.getByRole('button', { name: 'End the sale' });
+    await dialog.getByText('500 of 500 units are not sold').waitFor();
+    const name = dialog.getByLabel('Type the name of the sale');
+    await name.fill(coupon.toLowerCase());
+    expect(await end.isDisabled()).toBe(true);
+    await name.fill(coupon);
+    await end.click();
+    await page.getByText('The sale has ended.').waitFor();
+    expect(await call('GET', `/api/coupons/${coupon}`)).toMatchObject({ state: 'closed' });
+  });
+
+  it('reads that the saga of a claim has only begun to undo it', async () => {
+    const coupon = await createSale({ hold_seconds: 600 });
+    const [claim = { claim_id: '' }] = await claimFor(coupon, ['ada']);
+    const query = new URLSearchParams({ coupon, id: claim.claim_id });
+    const page = await open({
+      at: `/console/claim?${query}`,
+      // This service has no sagas. So answers one that has.
+      prepare: (context) =>
+        context.route('**/release', (route) =>
+          route.fulfill({
+            status: 202,
+            json: { ...claim, user_id: 'ada', state: 'reserved', saga_state: 'compensating' },
+          }),
+        ),
+    });
+    await page.getByRole('button', { name: 'Undo the claim …' }).click();
+    await page.getByLabel('Reason').fill('paid twice');
+    await page.getByRole('button', { name: 'Release the claim' }).click();
+    const done = page.getByRole('dialog', { name: 'The saga undoes the claim' });
+    await done.getByText('The claim is released when they are undone.').waitFor();
   });
 
   it('reads beside the field why a change is refused', async () => {

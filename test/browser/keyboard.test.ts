@@ -119,6 +119,15 @@ describe.skipIf(isWithoutBrowser)('an operator without a mouse', () => {
     expect(await focused(page)).toBe('Schedule');
   });
 
+  it('is at the content of a view after a link to it', async () => {
+    const coupon = await createSale();
+    const page = await open({ at: `/console?prefix=${coupon}` });
+    await page.getByRole('link', { name: coupon }).waitFor();
+    await press(page, coupon);
+    await page.getByRole('heading', { name: coupon }).waitFor();
+    expect(await page.evaluate('document.activeElement.id')).toBe('main');
+  });
+
   it('skips the head of the page', async () => {
     const page = await open();
     await page.getByRole('heading', { level: 1, name: 'Sales' }).waitFor();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { claimKey, viewerKey } from '../support/access-keys.ts';
-import { isWithoutBrowser, useConsole } from '../support/console-page.ts';
+import { adminKey, claimKey, viewerKey } from '../support/access-keys.ts';
+import { createSale, isWithoutBrowser, saleAt, useConsole } from '../support/console-page.ts';
+import { logIn, logOut } from '../support/console-session.ts';
 
 describe.skipIf(isWithoutBrowser)('the login of the console', () => {
   const { open } = useConsole();
@@ -16,6 +17,21 @@ describe.skipIf(isWithoutBrowser)('the login of the console', () => {
     expect(await page.getByRole('banner').textContent()).toContain('viewer');
     await page.getByRole('button', { name: 'Log out' }).click();
     await page.getByLabel('Admin key or viewer key').waitFor();
+  });
+
+  it('in one tab ends the login dialog of another', async () => {
+    const cookie = await logIn(adminKey);
+    const coupon = await createSale();
+    const page = await open({ at: saleAt(coupon), cookie });
+    await page.getByRole('heading', { name: coupon }).waitFor();
+    await logOut(cookie);
+    const login = page.getByRole('dialog', { name: 'Your session has ended' });
+    await login.waitFor();
+    const [name = '', value = ''] = (await logIn(adminKey)).split('=');
+    const { origin } = new URL(page.url());
+    await page.context().addCookies([{ name, value, url: origin }]);
+    await page.evaluate("dispatchEvent(new Event('focus'))");
+    await login.waitFor({ state: 'detached' });
   });
 
   it.each([

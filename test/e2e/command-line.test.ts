@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { endServiceProcesses, runToEnd } from '../support/service-process.ts';
+import { commandOf, endServiceProcesses, launch, runToEnd } from '../support/service-process.ts';
 
 const printLoads = pathToFileURL(join(import.meta.dirname, '../support/print-loads.mjs')).href;
 
@@ -23,6 +23,18 @@ async function loadsOf(args: string[]): Promise<{ packages: string[]; modules: s
     modules: found(/\/(?:dist|src)\/(config|app\.|(?:adapters|proof|entrypoints)\/[^/.]+)/),
   };
 }
+
+describe('a command whose reader has ended', () => {
+  it.each([[['drill', '--help']], [['--version']], [['help', 'settings']], [['config']]])(
+    'ends as it would else: %j',
+    async (args) => {
+      const pipe = '{ "$@"; echo "exit code $?" >&2; } | true';
+      const started = launch({}, [], ['/bin/sh', '-c', pipe, 'sh', ...commandOf(args)]);
+      await started.ended();
+      expect(started.output()).toBe('exit code 0\n');
+    },
+  );
+});
 
 describe('a command that only prints', () => {
   const light = ['entrypoints/cli', 'proof/drill'];

@@ -1,24 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { overviewOf } from '../../../test/support/fake-sale.ts';
+import { secondsOf } from '../../../test/support/sale-seconds.ts';
+import { columnsOf, shownText } from '../shown-text.ts';
 import { frameOf } from './frame.ts';
 import type { SaleView } from './sale-view.ts';
-import { columnsOf, shownText } from './shown-text.ts';
 
 const rates = (claimed: number) => ({
-  claimed,
-  refused: [
+  ...{ claimed, accepted: 0, refused: 3_200 },
+  refusals: [
     { code: 'sold_out', perSecond: 3_200, isOfAnyCoupon: false },
     { code: 'rate_limited', perSecond: 0.3, isOfAnyCoupon: true },
   ],
 });
 
+// Up to the second 1,000, of which those after 900 are complete.
+const seconds = secondsOf(
+  Array.from({ length: 300 }, (_, place) => (place < 200 ? null : { claimed: 640 })),
+  701_000,
+).map((second) => ({ ...second, remaining: 5_000 }));
+
 const known: SaleView = {
   overview: overviewOf(),
   ...{ serverMs: Date.parse('2030-01-31T18:00:10.000Z'), stockAgeS: 0.4, answersAgeS: 2.1 },
-  ...{ lastSecond: rates(812), tenSeconds: rates(640), soldOutInS: 80, lastKnown: 1_000 },
-  claimedAt: (second) => (second > 900 ? 640 : undefined),
-  remainingAt: () => 5_000,
+  ...{ lastSecond: rates(812), tenSeconds: rates(640), soldOutInS: 80, seconds },
   health: { status: 'healthy', version: '1.2.3', database: 'external', durability: 'local' },
   trouble: undefined,
 };
@@ -44,7 +49,7 @@ describe('the screen of a sale', () => {
       'service    healthy  durability local  http://node',
       '',
       'remaining  1,234 of 10,000  12 %  [█████▍                                      ]',
-      'sold out   in about 1 m 20 s at the rate of the last 10 s',
+      'sold out   in about 1 m 20 s at the rate of the last 30 s',
       'claims     8,000 confirmed  500 reserved  266 redeemed  12 released',
       'answers    p50 6.70 ms  p99 22.6 ms  120 waiting',
       '',
@@ -67,7 +72,7 @@ describe('the screen of a sale', () => {
     const overview = overviewOf({ claims: null, p50_ms: null, p99_ms: null, waiting_claims: null });
     const unknown = {
       ...{ overview, lastSecond: undefined, tenSeconds: undefined, soldOutInS: undefined },
-      ...{ claimedAt: () => undefined, remainingAt: () => undefined, lastKnown: undefined },
+      seconds: [],
       ...{ answersAgeS: undefined, health: undefined },
     };
     const lines = shown(unknown).filter(
@@ -113,8 +118,8 @@ describe('the screen of a sale', () => {
   it('says that units are left when the sale ends', () => {
     const coupon = { closes_at: '2030-01-31T18:00:30.000Z' };
     const overview = overviewOf({ coupon });
-    expect(text({ overview, soldOutInS: 19 })).toContain('last 10 s\n');
-    expect(text({ overview, soldOutInS: 21 })).toContain('last 10 s: after its end\n');
+    expect(text({ overview, soldOutInS: 19 })).toContain('last 30 s\n');
+    expect(text({ overview, soldOutInS: 21 })).toContain('last 30 s: after its end\n');
   });
 
   it.each([
@@ -142,8 +147,8 @@ describe('the screen of a sale', () => {
 
   it('fits into few rows: it leaves out refusals first, and then what is at the bottom', () => {
     const many = {
-      claimed: 1,
-      refused: Array.from({ length: 10 }, (_, number) => {
+      ...{ claimed: 1, accepted: 0, refused: 55 },
+      refusals: Array.from({ length: 10 }, (_, number) => {
         return { code: `code_${number}`, perSecond: 10 - number, isOfAnyCoupon: false };
       }),
     };

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What `firstcome watch` shows on a terminal. */
-import type { Rates } from '../../figures/rates.ts';
+import type { Rates, RefusalRate } from '../../figures/rates.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
+import { estimateSeconds } from '../../figures/time-to-sold-out.ts';
+import { columnsOf, quotedText, shownText } from '../shown-text.ts';
 import { type Line, type Part, render, row } from './lines.ts';
 import { minutesShown } from './sale-feed.ts';
 import { answersAgeSMax, type SaleView, stockAgeSMax } from './sale-view.ts';
@@ -14,7 +17,6 @@ import {
   unknown,
   utcTime,
 } from './shown-numbers.ts';
-import { columnsOf, quotedText, shownText } from './shown-text.ts';
 import { bar, columnsOfSeconds, sparkline } from './sparkline.ts';
 
 /** The terminal, and how to write for it. */
@@ -162,7 +164,7 @@ function stockLines(view: SaleView, { columns }: FrameOptions): Line[] {
 function soldOutText({ overview, soldOutInS, serverMs }: SaleView): string {
   if (overview.coupon.remaining_amount === 0) return 'yes, no unit remains';
   if (soldOutInS === undefined) return unknown;
-  const text = `in about ${duration(soldOutInS)} at the rate of the last 10 s`;
+  const text = `in about ${duration(soldOutInS)} at the rate of the last ${estimateSeconds} s`;
   const { closes_at: closesAt } = overview.coupon;
   const isLater = closesAt !== null && Date.parse(closesAt) < serverMs + soldOutInS * 1000;
   return isLater ? `${text}: after its end` : text;
@@ -180,7 +182,7 @@ function rateLines({ lastSecond, tenSeconds }: SaleView, refusalsShown: number):
   ];
   const claimed = of('claimed', rate(lastSecond?.claimed), rate(tenSeconds?.claimed), 'strong');
   const head = of('per second', 'last second', 'in 10 s', 'dim');
-  const codes = tenSeconds?.refused ?? [];
+  const codes = tenSeconds?.refusals ?? [];
   if (codes.length === 0) {
     const none = tenSeconds === undefined ? unknown : '0';
     return [head, claimed, of('refused', lastSecond === undefined ? unknown : '0', none)];
@@ -202,9 +204,9 @@ function rateLines({ lastSecond, tenSeconds }: SaleView, refusalsShown: number):
   ];
 }
 
-function lastOf(rates: Rates | undefined, one: Rates['refused'][number]): number | undefined {
+function lastOf(rates: Rates | undefined, one: RefusalRate): number | undefined {
   if (rates === undefined) return undefined;
-  const found = rates.refused.find(
+  const found = rates.refusals.find(
     ({ code, isOfAnyCoupon }) => code === one.code && isOfAnyCoupon === one.isOfAnyCoupon,
   );
   return found?.perSecond ?? 0;
@@ -212,18 +214,30 @@ function lastOf(rates: Rates | undefined, one: Rates['refused'][number]): number
 
 /** Claims per second and remaining units over the last minutes, as far as they are known. */
 function sparklines(view: SaleView, columns: number): Line[] {
-  const { claimedAt, remainingAt, lastKnown: last, overview } = view;
+  const { seconds, overview } = view;
   const width = Math.max(1, Math.min(columns, 80) - 'remaining  '.length);
   const perColumn = Math.ceil((minutesShown * 60) / width);
-  const shape = { last: last ?? 0, perColumn, count: Math.floor((minutesShown * 60) / perColumn) };
-  const claimed = columnsOfSeconds(claimedAt, shape);
+  const shape = { perColumn, count: Math.floor((minutesShown * 60) / perColumn) };
+  const claimed = columnsOfSeconds(seconds, claimedIn, shape);
   const peak = Math.max(0, ...claimed.map((value) => value ?? 0));
   const lineOf = (label: string, text: string) =>
     row(label, [{ text, style: 'figure' }], Number.POSITIVE_INFINITY);
   const note = `last ${minutesShown} minutes, ${perColumn} s a column, up to ${rate(peak)} claims/s`;
   return [
     ...lineOf('claims/s', sparkline(claimed, peak)),
-    ...lineOf('remaining', sparkline(columnsOfSeconds(remainingAt, shape), overview.coupon.amount)),
+    ...lineOf(
+      'remaining',
+      sparkline(columnsOfSeconds(seconds, remainingIn, shape), overview.coupon.amount),
+    ),
     ...row('', [{ text: note, style: 'dim' }], columns),
   ];
+}
+
+/** The claims of a second; undefined where these are not all that there were. */
+function claimedIn({ isComplete, outcomes }: SaleSecond): number | undefined {
+  return isComplete && outcomes !== null ? (outcomes.claimed ?? 0) : undefined;
+}
+
+function remainingIn({ remaining }: SaleSecond): number | undefined {
+  return remaining ?? undefined;
 }

@@ -8,14 +8,13 @@ const view: SaleView = {
   overview: overviewOf({ coupon: { name: 'A "B"\u202e\n=' } }),
   ...{ serverMs: Date.parse('2030-01-31T18:00:10.000Z'), stockAgeS: 0.44, answersAgeS: 2.1 },
   lastSecond: {
-    claimed: 812,
-    refused: [
+    ...{ claimed: 812, accepted: 0, refused: 40 },
+    refusals: [
       { code: 'sold_out', perSecond: 40, isOfAnyCoupon: false },
       { code: 'rate_limited', perSecond: 3, isOfAnyCoupon: true },
     ],
   },
-  ...{ tenSeconds: undefined, soldOutInS: 80.4, lastKnown: 1_000 },
-  ...{ claimedAt: () => undefined, remainingAt: () => undefined },
+  ...{ tenSeconds: undefined, soldOutInS: 80.4, seconds: [] },
   health: { status: 'healthy', version: '1.2.3', database: 'external' },
   trouble: undefined,
 };
@@ -49,7 +48,7 @@ describe('a line about a sale', () => {
   });
 
   it('has 0 where no claim was refused', () => {
-    const lastSecond = { claimed: 0, refused: [] };
+    const lastSecond = { claimed: 0, accepted: 0, refused: 0, refusals: [] };
     expect(plainLine(readingOf({ ...view, lastSecond }))).toContain('refusals_per_second=0 ');
   });
 });

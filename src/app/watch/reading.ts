@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A sale in one line, for programs. */
 import type { CouponState } from '../../client.ts';
+import { jsonText, quotedText, shownText } from '../shown-text.ts';
 import { isStale, type SaleView } from './sale-view.ts';
-import { jsonText, quotedText, shownText } from './shown-text.ts';
 
 /** The members of a line, in this order. Null is unknown. */
 export type Reading = {
@@ -34,7 +34,7 @@ export function readingOf(view: SaleView): Reading {
   const { overview, lastSecond, health } = view;
   const { coupon } = overview;
   const refusals: Record<string, number> = {};
-  for (const { code, perSecond } of lastSecond?.refused ?? []) {
+  for (const { code, perSecond } of lastSecond?.refusals ?? []) {
     refusals[code] = (refusals[code] ?? 0) + perSecond;
   }
   return {

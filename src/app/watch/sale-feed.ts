@@ -2,8 +2,9 @@
 import type { FirstcomeClient, Health, Overview, Problem } from '../../client.ts';
 import { FirstcomeError } from '../../client.ts';
 import type { Clock } from '../../core/clock.ts';
-import { OutcomeSeconds } from '../../figures/outcome-seconds.ts';
+import { SaleSeconds } from '../../figures/sale-seconds.ts';
 import { StockSamples } from '../../figures/stock-samples.ts';
+import { estimateSeconds } from '../../figures/time-to-sold-out.ts';
 
 /** How many minutes are shown, and read back at the start. */
 export const minutesShown = 5;
@@ -43,8 +44,8 @@ const finalCodes = new Set(['unauthorized', 'forbidden', 'coupon_not_found']);
  * when it is back.
  */
 export class SaleFeed {
-  readonly seconds = new OutcomeSeconds(minutesShown * 60);
-  readonly stock = new StockSamples(minutesShown * 60);
+  readonly seconds = new SaleSeconds(minutesShown);
+  readonly stock = new StockSamples(estimateSeconds);
   /** The last overview, and when it arrived by the monotonic clock; undefined before the first. */
   overview: { value: Overview; arrivedMs: number } | undefined;
   /** Undefined: the service has not said how it is. */
@@ -52,7 +53,6 @@ export class SaleFeed {
   /** Why the last overview could not be read; undefined where it could. */
   trouble: string | undefined;
   private readonly options: SaleFeedOptions;
-  private firstSecond: number | undefined;
 
   constructor(options: SaleFeedOptions) {
     this.options = options;
@@ -118,7 +118,9 @@ export class SaleFeed {
 
   private takeOverview(value: Overview): void {
     this.overview = { value, arrivedMs: this.options.clock.nowMs() };
-    this.stock.add({ atMs: Date.parse(value.at), claimed: value.claimed });
+    const atMs = Date.parse(value.at);
+    this.stock.add({ atMs, claimed: value.claimed });
+    this.seconds.takeStock(value.coupon.remaining_amount, atMs);
     this.trouble = undefined;
   }
 
@@ -141,14 +143,13 @@ export class SaleFeed {
 
   private async readHistory(signal: AbortSignal): Promise<void> {
     const { client, couponName: name } = this.options;
+    const take = this.seconds.beginHistory();
     try {
       const result = await client.readOutcomeHistory(
-        { name, minutes: minutesShown },
+        { name, minutes: Math.max(1, this.seconds.minutesMissing()) },
         { signal, timeoutMs: callMs },
       );
-      if (result.outcome !== 'ok') return;
-      this.seconds.addHistory(result.value);
-      this.firstSecond ??= this.seconds.last;
+      if (result.outcome === 'ok') take(result.value);
     } catch (error) {
       // The overview says what is wrong.
       if (!(error instanceof FirstcomeError)) throw error;
@@ -159,7 +160,7 @@ export class SaleFeed {
     const { client, couponName: name } = this.options;
     try {
       const events = client.streamOutcomes({ name }, { signal, timeoutMs: callMs });
-      for await (const second of events) this.seconds.add(second);
+      for await (const second of events) this.seconds.takeEvent(second);
     } catch (error) {
       if (!(error instanceof FirstcomeError)) throw error;
     }
@@ -167,7 +168,6 @@ export class SaleFeed {
 
   /** The stream leaves seconds out while the service is away. */
   private async fillGaps(signal: AbortSignal): Promise<void> {
-    const { firstSecond, seconds } = this;
-    if (firstSecond === undefined || seconds.lacksSome(firstSecond)) await this.readHistory(signal);
+    if (this.seconds.minutesMissing() > 0) await this.readHistory(signal);
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
+import { secondsOf } from '../../../test/support/sale-seconds.ts';
 import { answerTime, count, duration, localTime, percent, rate, utcTime } from './shown-numbers.ts';
 import { bar, columnsOfSeconds, sparkline } from './sparkline.ts';
 
@@ -43,16 +44,15 @@ describe('a sparkline', () => {
   });
 
   it('has columns of whole seconds that keep their place, with the mean of what is known', () => {
-    const values = new Map([
-      [10, 4],
-      [11, 6],
-      [12, 8],
-      [14, 1],
-    ]);
-    const at = (second: number) => values.get(second);
-    const shape = { perColumn: 2, count: 4 };
-    expect(columnsOfSeconds(at, { ...shape, last: 14 })).toEqual([undefined, 5, 8, 1]);
-    expect(columnsOfSeconds(at, { ...shape, last: 15 })).toEqual([undefined, 5, 8, 1]);
-    expect(columnsOfSeconds(at, { ...shape, last: 16 })).toEqual([5, 8, 1, undefined]);
+    const values = [1_000, 1_000, 1_000, 4, 6, 8, null, 1, null, null];
+    const counts = values.map((claimed) => (claimed === null ? null : { claimed }));
+    const seconds = secondsOf(counts, 7_000);
+    const columnsUntil = (last: number) =>
+      columnsOfSeconds(seconds.slice(0, last - 6), ({ outcomes }) => outcomes?.claimed, {
+        ...{ perColumn: 2, count: 3 },
+      });
+    expect(columnsUntil(14)).toEqual([5, 8, 1]);
+    expect(columnsUntil(15)).toEqual([5, 8, 1]);
+    expect(columnsUntil(16)).toEqual([8, 1, undefined]);
   });
 });

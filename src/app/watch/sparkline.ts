@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { SaleSecond } from '../../figures/sale-second.ts';
 
 const levels = '▁▂▃▄▅▆▇█';
 const unknownColumn = '·';
@@ -8,24 +9,27 @@ export type Columns = readonly (number | undefined)[];
 
 /**
  * The mean of the known values of each column. A column has `perColumn` whole seconds, begins at a multiple of them, so that
- * bars do not change as time goes on, and the last one contains `last`.
+ * bars do not change as time goes on, and the last one contains the last second.
  */
 export function columnsOfSeconds(
-  valueAt: (second: number) => number | undefined,
-  { last, perColumn, count }: { last: number; perColumn: number; count: number },
+  seconds: readonly SaleSecond[],
+  valueIn: (second: SaleSecond) => number | undefined,
+  { perColumn, count }: { perColumn: number; count: number },
 ): Columns {
-  const lastColumn = Math.floor(last / perColumn);
-  return Array.from({ length: count }, (_, place) => {
-    const start = (lastColumn - count + 1 + place) * perColumn;
-    let [sum, known] = [0, 0];
-    for (let second = start; second < Math.min(start + perColumn, last + 1); second += 1) {
-      const value = valueAt(second);
-      if (value === undefined) continue;
-      sum += value;
-      known += 1;
-    }
-    return known === 0 ? undefined : sum / known;
-  });
+  const columnOf = ({ atMs }: SaleSecond) => Math.floor(atMs / 1_000 / perColumn);
+  const last = seconds.at(-1);
+  const first = last === undefined ? 0 : columnOf(last) - count + 1;
+  const values: number[][] = Array.from({ length: count }, () => []);
+  for (const second of seconds) {
+    const value = valueIn(second);
+    if (value !== undefined) values[columnOf(second) - first]?.push(value);
+  }
+  return values.map((known) => mean(known));
+}
+
+function mean(values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined;
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** A bar of one to eight eighths for each column, of which `max` is the highest; `·` where it is unknown. Only 0 has the lowest bar. */

@@ -7,12 +7,12 @@ import type { StartError } from '../../core/errors.ts';
 import type { Output, WatchOptions } from '../../entrypoints/cli/program.ts';
 import { ownUrl } from '../own-url.ts';
 import { isNotSent, noAnswerBy, notFirstcome, originOf, refusalBy } from '../service-client.ts';
+import { quotedText } from '../shown-text.ts';
 import { frameOf } from './frame.ts';
 import { jsonLine, plainLine, readingOf } from './reading.ts';
 import { RefusedCallError, SaleFeed } from './sale-feed.ts';
 import { type SaleView, viewOf } from './sale-view.ts';
 import { Screen, type ScreenStream } from './screen.ts';
-import { quotedText } from './shown-text.ts';
 
 /** Where a sale is shown: on `screen`, or in lines without one. */
 export type WatchOutput = Output & {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import type { Overview } from '../../client.ts';
-import type { Sale, SaleSecond } from '../live/sale-data.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
+import type { Sale } from '../live/sale-data.ts';
 import { alarmsOf } from './alarms-of.ts';
 import type { ServiceFacts } from './service-alarms.ts';
 
@@ -18,7 +19,7 @@ function secondsOf(
 ): SaleSecond[] {
   return Array.from({ length }, (_, index) => ({
     ...{ atMs: startMs + index * 1_000, isComplete: true, outcomes: {}, waitingClaims: 0 },
-    ...{ p50Ms: 5, p99Ms: 20, remaining: 100, ...secondOf(index) },
+    ...{ unattributed: {}, p50Ms: 5, p99Ms: 20, remaining: 100, ...secondOf(index) },
   }));
 }
 
@@ -35,7 +36,7 @@ function setOf({ coupon, p99 = 20, ...given }: Given = {}, ageMs = 0) {
   } as Overview;
   const sale: Sale = {
     ...{ name: 'drop', status: 'live', overview, health: undefined, arrivedAtMs: 0 },
-    ...{ refusal: undefined, ...given, seconds },
+    ...{ refusal: undefined, takenPerSecond: undefined, ...given, seconds },
   };
   return alarmsOf({ sale, service, nowMs: startMs + seconds.length * 1_000, ageMs });
 }
@@ -58,7 +59,7 @@ describe('the alarms of a sale', () => {
   it('do not cover what has not arrived yet', () => {
     const sale: Sale = {
       ...{ name: 'drop', status: 'connecting', overview: undefined, health: undefined },
-      ...{ seconds: [], arrivedAtMs: undefined, refusal: undefined },
+      ...{ seconds: [], arrivedAtMs: undefined, refusal: undefined, takenPerSecond: undefined },
     };
     expect(alarmsOf({ sale, service, nowMs: undefined, ageMs: undefined })).toEqual({
       ...{ alarms: [], unknown: [], pending: ['p99', 'outcomes of the last minute'] },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The alarms of one sale. */
-import type { Sale, SaleSecond } from '../live/sale-data.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
+import type { Sale } from '../live/sale-data.ts';
 import { formatCount, formatDuration, formatMilliseconds, formatRate } from '../ui/format.ts';
 import { type Alarm, type AlarmSet, alarmsFrom, joinAlarms } from './alarm.ts';
 import { type ServiceFacts, serviceAlarmsOf } from './service-alarms.ts';

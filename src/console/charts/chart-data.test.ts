@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import type { SaleSecond } from '../live/sale-data.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
 import {
   answerTimeData,
   lastMinutes,
@@ -12,7 +12,7 @@ import { outcomeGroups } from './outcome-groups.ts';
 
 const unknownSecond: Omit<SaleSecond, 'atMs'> = {
   ...{ isComplete: false, outcomes: null, p50Ms: null, p99Ms: null },
-  ...{ waitingClaims: null, remaining: null },
+  ...{ unattributed: null, waitingClaims: null, remaining: null },
 };
 
 function secondsOf(...given: Partial<SaleSecond>[]): SaleSecond[] {

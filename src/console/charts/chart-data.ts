@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** From the seconds of a sale to what its charts draw. What is unknown is null: a gap, and never 0. */
-import type { SaleSecond } from '../live/sale-data.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
 import { countsByGroup, outcomeGroups } from './outcome-groups.ts';
 
 /** A stretch of time in which a chart lacks data (`unknown`), or in which counts may be too low (`incomplete`). */

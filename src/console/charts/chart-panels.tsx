@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useMemo } from 'preact/hooks';
-import type { SaleSecond } from '../live/sale-data.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
 import { formatCount, formatMilliseconds, formatRate } from '../ui/format.ts';
 import { Chart } from './chart.tsx';
 import { answerTimeData, lastMinutes, outcomeData, remainingData } from './chart-data.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import type { SaleSecond } from '../live/sale-data.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
 import { outcomeGroups } from './outcome-groups.ts';
 import { summarizeAnswerTimes, summarizeOutcomes, summarizeRemaining } from './summaries.ts';
 import { groupsInRows, tableRows } from './table-rows.ts';
@@ -12,7 +12,7 @@ function secondsFrom(
 ): SaleSecond[] {
   return Array.from({ length }, (_, index) => ({
     ...{ atMs: startMs + index * 1_000, isComplete: true, outcomes: {}, waitingClaims: 0 },
-    ...{ p50Ms: null, p99Ms: null, remaining: null, ...secondOf(index) },
+    ...{ unattributed: {}, p50Ms: null, p99Ms: null, remaining: null, ...secondOf(index) },
   }));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The rows of the tables beside the charts: ten seconds each. */
-import type { SaleSecond } from '../live/sale-data.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
 import { countsByGroup, outcomeGroups } from './outcome-groups.ts';
 
 const rowMs = 10_000;

@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Health, OutcomeSecond, Overview, Refusal } from '../../client.ts';
+import type { Health, Overview, Refusal } from '../../client.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
 
-/** One second of a sale. What is unknown is null. */
-export type SaleSecond = {
-  /** When the second began, by the clock of the database, in milliseconds since 1970. */
-  atMs: number;
-  /** False: some counts are missing, so those that are there may be too low. */
-  isComplete: boolean;
-  outcomes: OutcomeSecond['outcomes'];
-  p50Ms: number | null;
-  p99Ms: number | null;
-  waitingClaims: number | null;
-  /** The stock at the end of the second. */
-  remaining: number | null;
-};
+/** For how many minutes the page keeps the seconds of a sale: as many as the history of the service has. */
+export const minutesKept = 15;
 
 /** What the page knows of one sale. */
 export type Sale = {
@@ -29,6 +19,8 @@ export type Sale = {
   health: Health | undefined;
   /** The last 15 minutes, an entry for each second, in order and without gaps. Empty before the history has arrived. */
   seconds: readonly SaleSecond[];
+  /** Units taken per second, net of those that were given back. Undefined until the page has read the stock for some time. */
+  takenPerSecond: number | undefined;
   /** When data arrived last, by `performance.now()`. */
   arrivedAtMs: number | undefined;
   /** Why the service refuses to show the sale, such as an unknown name. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Health, Overview, Refusal } from '../../client.ts';
-import type { SaleSecond } from './sale-data.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
 
 /** Something that was read, and how long ago, in milliseconds. */
 export type Aged<Value> = { value: Value; ageMs: number };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { FirstcomeError, type ReadResult } from '../../client.ts';
+import { SaleSeconds } from '../../figures/sale-seconds.ts';
 import { type FeedEnvironment, pause } from './feed-environment.ts';
+import { minutesKept } from './sale-data.ts';
 import type { SaleNews } from './sale-news.ts';
-import { SaleSeconds } from './sale-seconds.ts';
 import { takeStreamSlot } from './stream-slots.ts';
 
 const overviewEveryMs = 1_000;
@@ -30,7 +31,7 @@ export class SaleReader {
   private readonly name: string;
   private readonly environment: FeedEnvironment;
   private readonly emit: (news: SaleNews) => void;
-  private readonly seconds = new SaleSeconds();
+  private readonly seconds = new SaleSeconds(minutesKept);
   private eventAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, environment: FeedEnvironment, emit: (news: SaleNews) => void) {

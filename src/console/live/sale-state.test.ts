@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import type { Overview, Refusal } from '../../client.ts';
-import type { SaleSecond } from './sale-data.ts';
-import { quietSecond } from './sale-seconds.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
+import { quietSecond } from '../../figures/sale-seconds.ts';
 import { SaleState } from './sale-state.ts';
 
 const overview = { value: { claimed: 1 } as Overview, ageMs: 0 };

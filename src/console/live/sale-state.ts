@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Health, Overview, Refusal } from '../../client.ts';
-import type { Sale, SaleSecond } from './sale-data.ts';
+import type { SaleSecond } from '../../figures/sale-second.ts';
+import { unknownSecond } from '../../figures/sale-seconds.ts';
+import { StockSamples } from '../../figures/stock-samples.ts';
+import { estimateSeconds } from '../../figures/time-to-sold-out.ts';
+import { minutesKept, type Sale } from './sale-data.ts';
 import type { SaleNews } from './sale-news.ts';
-import { secondsMax, unknownSecond } from './sale-seconds.ts';
 
 /** After this time without data the page says that what it shows is old. */
 export const staleAfterMs = 3_000;
+
+const secondsMax = 60 * minutesKept;
 
 /** What a tab knows of a sale, from the news of the leading tab. Times are those of a clock that never goes back. */
 export class SaleState {
@@ -14,6 +19,7 @@ export class SaleState {
   private health: Health | undefined;
   private refusal: Refusal | undefined;
   private seconds: readonly SaleSecond[] = [];
+  private readonly stock = new StockSamples(estimateSeconds);
   private overviewAtMs: number | undefined;
   private secondsAtMs: number | undefined;
 
@@ -27,6 +33,8 @@ export class SaleState {
     if (overview !== undefined) {
       this.overview = overview.value;
       this.overviewAtMs = nowMs - overview.ageMs;
+      const { at, claimed } = overview.value;
+      this.stock.add({ atMs: Date.parse(at), claimed });
     }
     if (health !== undefined) this.health = health;
     if (refusal !== undefined) this.refusal = refusal ?? undefined;
@@ -72,6 +80,7 @@ export class SaleState {
     const status = arrivedAtMs === undefined ? 'connecting' : isLive ? 'live' : 'stale';
     return {
       ...{ name, overview, health, seconds, refusal, arrivedAtMs },
+      takenPerSecond: this.stock.takenPerSecond(estimateSeconds),
       status: isAsleep ? 'asleep' : status,
     };
   }

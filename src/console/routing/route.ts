@@ -30,10 +30,15 @@ export function routeOf({ pathname, search }: { pathname: string; search: string
 
 const changed = 'firstcome:route';
 
-/** Goes to an address of the page. With `replace` the one before is not kept in the history. */
+/**
+ * Goes to an address of the page. With `replace` the one before is not kept in the history. Another view begins at its top; the
+ * browser itself remembers where the page was before a step back.
+ */
 export function goTo(href: string, { replace = false } = {}): void {
+  const isOtherView = new URL(href, location.href).pathname !== location.pathname;
   history[replace ? 'replaceState' : 'pushState'](null, '', href);
   dispatchEvent(new Event(changed));
+  if (isOtherView) scrollTo(0, 0);
 }
 
 /** The route of the page, which changes with its address. */

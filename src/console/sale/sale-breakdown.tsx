@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useId } from 'preact/hooks';
 import type { Overview } from '../../client.ts';
+import { type Rates, ratesOf } from '../../figures/rates.ts';
 import type { Sale } from '../live/sale-data.ts';
 import { formatCount, formatDuration, formatRate, unknown } from '../ui/format.ts';
-import { Tile } from './sale-numbers.tsx';
-import { type SaleRates, saleRates } from './sale-rates.ts';
+import { rateSeconds, Tile } from './sale-numbers.tsx';
 
 /** The claims of a sale by state, and its refusals by error code. */
 export function SaleBreakdown({ sale: { overview, seconds, status } }: { sale: Sale }) {
@@ -15,7 +15,7 @@ export function SaleBreakdown({ sale: { overview, seconds, status } }: { sale: S
         Claims and refusals
       </h2>
       <Claims overview={overview} />
-      <Refusals rates={saleRates(seconds)} />
+      <Refusals rates={ratesOf(seconds, { count: rateSeconds })} />
     </section>
   );
 }
@@ -43,17 +43,20 @@ function Claims({ overview }: { overview: Overview | undefined }) {
   );
 }
 
-function Refusals({ rates }: { rates: SaleRates | null }) {
+function Refusals({ rates }: { rates: Rates | undefined }) {
   return (
     <div>
       <h3>Refusals a second, by code</h3>
-      {rates === null && <p>{unknown}</p>}
-      {rates?.refusals.length === 0 && <p>None in the last 5 seconds</p>}
-      {rates !== null && rates.refusals.length > 0 && (
+      {rates === undefined && <p>{unknown}</p>}
+      {rates?.refusals.length === 0 && <p>None in the last {rateSeconds} seconds</p>}
+      {rates !== undefined && rates.refusals.length > 0 && (
         <dl class="lines">
-          {rates.refusals.map(({ code, rate }) => (
-            <Tile key={code} label={code.replaceAll('_', ' ')}>
-              {formatRate(rate)}
+          {rates.refusals.map(({ code, perSecond, isOfAnyCoupon }) => (
+            <Tile
+              key={`${code} ${isOfAnyCoupon}`}
+              label={`${code.replaceAll('_', ' ')}${isOfAnyCoupon ? ' (of any coupon)' : ''}`}
+            >
+              {formatRate(perSecond)}
             </Tile>
           ))}
         </dl>

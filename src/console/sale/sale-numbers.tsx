@@ -2,17 +2,24 @@
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import type { Overview } from '../../client.ts';
+import { ratesOf } from '../../figures/rates.ts';
+import { timeToSoldOutMs } from '../../figures/time-to-sold-out.ts';
 import type { Sale } from '../live/sale-data.ts';
 import { formatCount, formatDuration, formatMilliseconds, formatRate } from '../ui/format.ts';
-import { saleRates, timeToSoldOutMs } from './sale-rates.ts';
+
+/** Rates are means of so many seconds. */
+export const rateSeconds = 5;
 
 /** The numbers of a sale. What is unknown is a dash. */
-export function SaleNumbers({ sale: { overview, seconds, status } }: { sale: Sale }) {
+export function SaleNumbers({ sale }: { sale: Sale }) {
+  const { overview, seconds, status, takenPerSecond } = sale;
   const id = useId();
   const coupon = overview?.coupon;
-  const rates = saleRates(seconds);
-  const isOpen = coupon?.state === 'open';
-  const soldOutMs = isOpen ? timeToSoldOutMs(seconds, coupon.remaining_amount) : null;
+  const rates = ratesOf(seconds, { count: rateSeconds });
+  const soldOutMs =
+    coupon?.state === 'open'
+      ? timeToSoldOutMs({ remaining: coupon.remaining_amount, takenPerSecond, seconds })
+      : undefined;
   return (
     <section class={`panel sale-numbers ${status === 'live' ? '' : 'old'}`} aria-labelledby={id}>
       <h2 id={id} class="visually-hidden">
@@ -28,7 +35,7 @@ export function SaleNumbers({ sale: { overview, seconds, status } }: { sale: Sal
         <Tile label="Waiting claims">{formatCount(overview?.waiting_claims)}</Tile>
         <Tile label="p50 of answers">{formatMilliseconds(overview?.p50_ms)}</Tile>
         <Tile label="p99 of answers">{formatMilliseconds(overview?.p99_ms)}</Tile>
-        {rates !== null && rates.accepted > 0 && (
+        {rates !== undefined && rates.accepted > 0 && (
           <Tile label="Into the queue a second">{formatRate(rates.accepted)}</Tile>
         )}
       </dl>

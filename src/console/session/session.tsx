@@ -53,6 +53,20 @@ export function SessionGate({ children }: { children: ComponentChildren }) {
     return () => clearTimeout(timer);
   }, [refusal, session, read]);
 
+  // The operator may have logged in in another tab of the browser.
+  useEffect(() => {
+    if (!isEnded) return;
+    const readIfVisible = () => {
+      if (!document.hidden) read();
+    };
+    addEventListener('focus', readIfVisible);
+    document.addEventListener('visibilitychange', readIfVisible);
+    return () => {
+      removeEventListener('focus', readIfVisible);
+      document.removeEventListener('visibilitychange', readIfVisible);
+    };
+  }, [isEnded, read]);
+
   if (session === undefined) {
     if (isEnded) return <LoginForm onLogin={read} />;
     return (

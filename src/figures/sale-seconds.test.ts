@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import type { OutcomeHistory, OutcomeSecond } from '../../client.ts';
+import type { OutcomeHistory, OutcomeSecond } from '../client.ts';
 import { SaleSeconds } from './sale-seconds.ts';
 
 const noon = Date.parse('2030-01-31T12:00:00Z') / 1_000;
@@ -25,7 +25,7 @@ function claims(seconds: SaleSeconds, from = Number.NEGATIVE_INFINITY) {
 
 describe('the seconds of a sale', () => {
   it('that the history leaves out had no claims, except where it does not know', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     const unknown = [{ from: iso(1), until: iso(3) }];
     const partly = { ...counted(2, 5), complete: false };
     seconds.beginHistory()(history(0, 5, { seconds: [partly, counted(4, 8)], unknown }));
@@ -40,14 +40,14 @@ describe('the seconds of a sale', () => {
   });
 
   it('have the counts that came last', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     seconds.beginHistory()(history(0, 3));
     for (const claimed of [1, 7]) seconds.takeEvent(counted(2, claimed));
     expect(claims(seconds)).toEqual([undefined, undefined, 7]);
   });
 
   it('keep an event that came while the history was read, and no older one', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     seconds.takeEvent(counted(1, 1));
     const take = seconds.beginHistory();
     seconds.takeEvent(counted(2, 2));
@@ -56,7 +56,7 @@ describe('the seconds of a sale', () => {
   });
 
   it('say from when on they have changed', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     expect(seconds.beginHistory()(history(0, 3))).toBe(noon * 1_000);
     const changed = seconds.takeEvent(counted(1, 5));
     expect(changed).toBe((noon + 1) * 1_000);
@@ -64,7 +64,7 @@ describe('the seconds of a sale', () => {
   });
 
   it('need 15 minutes of history at first, and then as much as they lack', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     expect(seconds.minutesMissing()).toBe(15);
     seconds.takeEvent(counted(900, 1));
     expect(seconds.minutesMissing()).toBe(15);
@@ -78,7 +78,7 @@ describe('the seconds of a sale', () => {
   });
 
   it('are the last 900', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     seconds.beginHistory()(history(0, 900));
     for (let second = 900; second < 1_000; second += 1) seconds.takeEvent(counted(second, second));
     const list = seconds.listFrom(0);
@@ -88,7 +88,7 @@ describe('the seconds of a sale', () => {
   });
 
   it('begin anew after a gap of more than 15 minutes', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     seconds.beginHistory()(history(0, 900));
     seconds.takeEvent(counted(5_000, 1));
     expect(claims(seconds)).toEqual([1]);
@@ -96,7 +96,7 @@ describe('the seconds of a sale', () => {
   });
 
   it('end with the clock of the service when that is set back', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     seconds.beginHistory()(history(0, 900));
     seconds.takeEvent(counted(300, 3));
     expect(seconds.listFrom(0).at(-1)).toMatchObject({ outcomes: { claimed: 3 } });
@@ -105,7 +105,7 @@ describe('the seconds of a sale', () => {
   });
 
   it('keep the newer ones when counts arrive half a minute late', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     seconds.beginHistory()(history(0, 900));
     seconds.takeEvent(counted(869, 3));
     expect(seconds.listFrom(0)).toHaveLength(900);
@@ -121,7 +121,7 @@ describe('the stock of a second', () => {
   });
 
   it('holds until it is read again, and is unknown where it may have changed', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     const unknown = [{ from: iso(4), until: iso(5) }];
     const late = [sold(1, 70), sold(3, 60), sold(6, 40), sold(8, null)];
     seconds.beginHistory()(history(0, 10, { seconds: late, unknown }));
@@ -130,7 +130,7 @@ describe('the stock of a second', () => {
   });
 
   it('is the one that was read later, where it has not changed since', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     seconds.beginHistory()(history(0, 4, { unknown: [{ from: iso(1), until: iso(2) }] }));
     expect(seconds.takeStock(80, at(4) + 500)).toBeUndefined();
     seconds.takeEvent({ ...counted(4, 0), outcomes: {} });
@@ -141,14 +141,14 @@ describe('the stock of a second', () => {
   });
 
   it('is not the one that was read in a second with claims', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     seconds.beginHistory()(history(0, 4, { seconds: [sold(3, 60)] }));
     expect(seconds.takeStock(80, at(3))).toBeUndefined();
     expect(stock(seconds)).toEqual([null, null, null, 60]);
   });
 
   it('grows in the second in which more was read, and the ones before keep theirs', () => {
-    const seconds = new SaleSeconds();
+    const seconds = new SaleSeconds(15);
     seconds.beginHistory()(history(0, 4, { seconds: [sold(0, 60)] }));
     expect(seconds.takeStock(160, at(3))).toBe(at(3));
     expect(stock(seconds)).toEqual([60, 60, 60, 160]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The stock of each second. The service reads it only in seconds in which it may have changed. */
-import type { SaleSecond } from './sale-data.ts';
+import type { SaleSecond } from './sale-second.ts';
 
 type StockSecond = Pick<SaleSecond, 'isComplete' | 'outcomes' | 'remaining'>;
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { OutcomeHistory, OutcomeSecond } from '../../client.ts';
+import type { OutcomeHistory, OutcomeSecond } from '../client.ts';
 import { keepsStock, stockAfter } from './carried-stock.ts';
-import type { SaleSecond } from './sale-data.ts';
-
-/** How many seconds are kept: as many as the history of the service has. */
-export const secondsMax = 15 * 60;
+import type { SaleSecond } from './sale-second.ts';
 
 // Counts of a second arrive up to this much later. What is older comes from a clock that was set back.
 const lateSecondsMax = 30;
@@ -13,11 +10,17 @@ type Kept = { value: SaleSecond; version: number };
 
 /** The last seconds of a sale, from its event stream and its history. */
 export class SaleSeconds {
+  private readonly secondsMax: number;
   private kept = new Map<number, Kept>();
   private last = 0;
   private version = 0;
   private hasHistory = false;
   private stock: { remaining: number; second: number } | undefined;
+
+  /** Keeps the last `minutes`. The history of the service has 15. */
+  constructor(minutes: number) {
+    this.secondsMax = 60 * minutes;
+  }
 
   /**
    * Takes in a second of the event stream. It replaces an earlier event of the same second. Returns from which time on seconds
@@ -25,7 +28,7 @@ export class SaleSeconds {
    */
   takeEvent(event: OutcomeSecond): number {
     const second = secondOf(event.at);
-    if (second > this.last + secondsMax) this.hasHistory = false;
+    if (second > this.last + this.secondsMax) this.hasHistory = false;
     this.version += 1;
     this.goTo(second);
     this.keep(second, saleSecondOf(event));
@@ -41,7 +44,7 @@ export class SaleSeconds {
     return (history) => {
       const until = secondOf(history.until);
       this.goTo(until - 1);
-      const from = Math.max(secondOf(history.from), this.last - secondsMax + 1);
+      const from = Math.max(secondOf(history.from), this.last - this.secondsMax + 1);
       const take = (second: number, value: SaleSecond) => {
         if ((this.kept.get(second)?.version ?? 0) <= version) this.keep(second, value);
       };
@@ -60,12 +63,12 @@ export class SaleSeconds {
 
   /** For how many minutes the history is needed, because seconds are missing. 0: none is. */
   minutesMissing(): number {
-    if (!this.hasHistory) return secondsMax / 60;
+    if (!this.hasHistory) return this.secondsMax / 60;
     const first = this.first();
     if (this.kept.size === this.last - first + 1) return 0;
     let missing = first;
     while (this.kept.has(missing)) missing += 1;
-    return Math.min(secondsMax / 60, Math.ceil((this.last - missing + 1) / 60) + 1);
+    return Math.min(this.secondsMax / 60, Math.ceil((this.last - missing + 1) / 60) + 1);
   }
 
   /** All seconds from this time on, without gaps. Those that are missing are unknown. */
@@ -120,7 +123,7 @@ export class SaleSeconds {
     }
     this.last = Math.max(this.last, second);
     for (const one of this.kept.keys()) {
-      if (one <= this.last - secondsMax) this.kept.delete(one);
+      if (one <= this.last - this.secondsMax) this.kept.delete(one);
     }
   }
 
@@ -135,7 +138,8 @@ function secondOf(at: string): number {
 
 function saleSecondOf(second: OutcomeSecond): SaleSecond {
   return {
-    ...{ atMs: Date.parse(second.at), isComplete: second.complete, outcomes: second.outcomes },
+    ...{ atMs: Date.parse(second.at), isComplete: second.complete },
+    ...{ outcomes: second.outcomes, unattributed: second.unattributed },
     ...{ p50Ms: second.p50_ms, p99Ms: second.p99_ms, waitingClaims: second.waiting_claims },
     remaining: second.remaining_amount,
   };
@@ -143,11 +147,19 @@ function saleSecondOf(second: OutcomeSecond): SaleSecond {
 
 /** A second of which nothing is known. */
 export function unknownSecond(atMs: number): SaleSecond {
-  const none = { outcomes: null, p50Ms: null, p99Ms: null, waitingClaims: null, remaining: null };
-  return { atMs, isComplete: false, ...none };
+  return {
+    ...{ atMs, isComplete: false, outcomes: null, unattributed: null },
+    ...{ p50Ms: null, p99Ms: null, waitingClaims: null, remaining: null },
+  };
 }
 
 /** A second without claims. */
 export function quietSecond(atMs: number): SaleSecond {
-  return { ...unknownSecond(atMs), isComplete: true, outcomes: {}, waitingClaims: 0 };
+  return {
+    ...unknownSecond(atMs),
+    isComplete: true,
+    outcomes: {},
+    unattributed: {},
+    waitingClaims: 0,
+  };
 }

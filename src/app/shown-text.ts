@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Texts of callers, made harmless for a terminal. */
+import type { Output } from '../entrypoints/cli/program.ts';
 
 // Control and format characters, such as U+202E; separators other than a space; what shows nothing or is undefined; and marks
 // that would cover other lines.
@@ -20,12 +21,27 @@ export function quotedText(text: string): string {
 
 /** A value as JSON in which the same characters are `\u202e`. */
 export function jsonText(value: unknown): string {
-  return JSON.stringify(value).replaceAll(unseen, (character) =>
-    Array.from(
+  return shownLines(JSON.stringify(value));
+}
+
+/** Lines of text or of JSON in which the same characters, other than the ends of lines, are `\u202e`. */
+export function shownLines(text: string): string {
+  return text.replaceAll(unseen, (character) => {
+    if (character === '\n') return character;
+    return Array.from(
       { length: character.length },
       (_, place) => `\\u${character.charCodeAt(place).toString(16).padStart(4, '0')}`,
-    ).join(''),
-  );
+    ).join('');
+  });
+}
+
+/** The output, in which no text of a caller moves, hides or reorders another one. */
+export function shownOn(output: Output): Output {
+  return {
+    ...output,
+    stdout: (text) => output.stdout(shownLines(text)),
+    stderr: (text) => output.stderr(shownLines(text)),
+  };
 }
 
 const wide = new RegExp(
