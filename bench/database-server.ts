@@ -33,7 +33,7 @@ export type BenchDatabase = {
   quiet(): Promise<void>;
 };
 
-/** Starts the bundled PostgreSQL with the settings that users get, in a folder that the clean-up removes. */
+/** Starts the bundled PostgreSQL with the settings that users get, but for its connections, in a folder that the clean-up removes. */
 export async function startDatabaseServer(
   options: { databaseUrl: string | undefined; folder: string | undefined },
   cleanUp: CleanUp,
@@ -48,6 +48,8 @@ export async function startDatabaseServer(
     say: () => undefined,
     log: () => undefined,
     signal: starting.signal,
+    // Up to ten targets have connections at the same time.
+    settings: { max_connections: '200' },
   });
   cleanUp.add(() => postgres.stop());
   return useServer(postgres.url, true, cleanUp);
