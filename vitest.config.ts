@@ -58,18 +58,26 @@ const longDatabaseTests = [
   'test/integration/several-servers.test.ts',
   'test/integration/lost-history.test.ts',
   'test/integration/lost-history-after-restore.test.ts',
+  'test/integration/*plans.test.ts',
+  'test/integration/schema.test.ts',
 ];
 // It starts servers of its own, several times.
 const longRabbitMqTests = ['test/rabbitmq/outages.test.ts'];
 const longE2eTests = [
   'test/e2e/backup.test.ts',
-  'test/e2e/balancer.test.ts',
+  'test/e2e/balancer*.test.ts',
   'test/e2e/bench-commands.test.ts',
   'test/e2e/bundled-postgres*.test.ts',
   'test/e2e/container-image.test.ts',
   'test/e2e/copy.test.ts',
+  'test/e2e/database-balancer.test.ts',
+  'test/e2e/demo-saga.test.ts',
+  'test/e2e/one-installation.test.ts',
   'test/e2e/package-installed.test.ts',
+  'test/e2e/reload.test.ts',
+  'test/e2e/stock-events.test.ts',
   'test/e2e/traces.test.ts',
+  'test/e2e/workers.test.ts',
 ];
 
 // The same tests with more cases in `npm run test:long`.

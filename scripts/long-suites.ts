@@ -20,7 +20,18 @@ const suites: Record<string, RegExp> = {
   'test/e2e/package-installed.test.ts':
     /^(?:package(?:-lock)?\.json$|scripts\/finish-build\.mjs$|tsconfig|README\.md$|docs\/(?:client|embedding)\.md$|examples\/embed\.mjs$|src\/(?:client|library|main)\.ts$|src\/(?:client|entrypoints\/library)\/)/,
   'test/e2e/kill-nine.test.ts': /^src\/adapters\/(?:bundled-postgres|postgres)\//,
-  'test/e2e/balancer.test.ts': /^(?:deploy\/haproxy\/|src\/entrypoints\/http\/(?!routes\/))/,
+  'test/e2e/balancer': /^(?:deploy\/haproxy\/|src\/entrypoints\/http\/(?!routes\/))/,
+  'test/e2e/database-balancer.test.ts': /^deploy\/haproxy\//,
+  'test/e2e/demo-saga.test.ts':
+    /^(?:examples\/|src\/(?:core\/sagas\/|adapters\/(?:signed-calls|postgres\/sagas)\/|app\/sagas))/,
+  'test/e2e/one-installation.test.ts':
+    /^src\/(?:adapters\/(?:cluster|postgres\/(?:connections|installation))\/|app\/library-|library\.ts$)/,
+  'test/e2e/reload.test.ts':
+    /^src\/(?:adapters\/cluster\/|app\/(?:api-keys|key-files|serve|signals|workers)\.ts$|config)/,
+  'test/e2e/stock-events.test.ts':
+    /^src\/(?:adapters\/cluster\/|core\/stock\/|app\/stock-views\.ts$|entrypoints\/http\/routes\/stream-)/,
+  'test/e2e/workers.test.ts':
+    /^src\/(?:adapters\/(?:cluster|prometheus)\/|app\/(?:metric-sources|process|run-until-stopped|serve|signals|workers)\.ts$)/,
   'test/e2e/bench-commands.test.ts': /^(?:bench\/|src\/adapters\/postgres\/migrations\/)/,
   'test/e2e/container-image.test.ts':
     /^(?:Dockerfile$|\.dockerignore$|package(?:-lock)?\.json$|scripts\/finish-build\.mjs$)/,

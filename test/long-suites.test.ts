@@ -16,13 +16,14 @@ describe('the long suites of a change', () => {
     ],
     [['src/client/batches.ts'], ['test/e2e/package-installed.test.ts', 'test/faults/']],
     [['Dockerfile'], ['test/e2e/container-image.test.ts']],
-    [['src/config/amqp-url.ts'], ['test/rabbitmq/outages.test.ts']],
+    [['src/config/amqp-url.ts'], ['test/e2e/reload.test.ts', 'test/rabbitmq/outages.test.ts']],
     [['bench/database-server.ts'], ['test/e2e/bench-commands.test.ts']],
-    [['deploy/haproxy/haproxy.cfg'], ['test/e2e/balancer.test.ts']],
+    [['deploy/haproxy/haproxy.cfg'], ['test/e2e/balancer', 'test/e2e/database-balancer.test.ts']],
     [['deploy/patroni/patroni.yml'], ['test/patroni/']],
     [['test/faults/rows/disk.ts', 'CHANGELOG.md'], ['test/faults/']],
-    [['src/core/sagas/run-saga.ts'], ['test/faults/']],
-    [['examples/participant.mjs'], ['test/faults/']],
+    [['src/core/sagas/run-saga.ts'], ['test/e2e/demo-saga.test.ts', 'test/faults/']],
+    [['examples/participant.mjs'], ['test/e2e/demo-saga.test.ts', 'test/faults/']],
+    [['src/app/stock-views.ts'], ['test/e2e/stock-events.test.ts']],
     [
       ['src/core/claims/claim-lane.ts'],
       [
