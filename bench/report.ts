@@ -20,6 +20,7 @@ const textFiles = {
   'sagas.md': 'Sagas',
   'events.md': 'Events',
   'streams.md': 'Live streams',
+  'console.md': 'A watched sale',
   'nodes.md': 'Several nodes and cached reads',
   'queue.md': 'Queued claims',
   'tried.md': 'Optimisations',
