@@ -59,15 +59,21 @@ const longDatabaseTests = [
   'test/integration/lost-history.test.ts',
   'test/integration/lost-history-after-restore.test.ts',
   'test/integration/*plans.test.ts',
+  'test/integration/{rabbitmq,redis,sagas}-loading.test.ts',
+  'test/integration/redis-connection.test.ts',
+  'test/integration/sagas-of-processes.test.ts',
   'test/integration/schema.test.ts',
 ];
-// It starts servers of its own, several times.
-const longRabbitMqTests = ['test/rabbitmq/outages.test.ts'];
+// They start servers of their own, or kill processes.
+const longRabbitMqTests = [
+  'test/rabbitmq/{access,killed-redrive,locked-coupon,outages,start}.test.ts',
+];
 const longE2eTests = [
   'test/e2e/backup.test.ts',
   'test/e2e/balancer*.test.ts',
   'test/e2e/bench-commands.test.ts',
   'test/e2e/bundled-postgres*.test.ts',
+  'test/e2e/client-examples.test.ts',
   'test/e2e/container-image.test.ts',
   'test/e2e/copy.test.ts',
   'test/e2e/database-balancer.test.ts',
@@ -146,7 +152,10 @@ export default defineConfig({
         exclude: longRabbitMqTests,
         globalSetup: ['test/support/rabbitmq-setup.ts'],
       }),
-      onPostgres('long-rabbitmq', longRabbitMqTests, long),
+      onPostgres('long-rabbitmq', longRabbitMqTests, {
+        ...long,
+        globalSetup: ['test/support/rabbitmq-setup.ts'],
+      }),
       {
         test: {
           ...{ ...patient, ...waiting },

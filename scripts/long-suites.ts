@@ -37,8 +37,15 @@ const suites: Record<string, RegExp> = {
     /^(?:Dockerfile$|\.dockerignore$|package(?:-lock)?\.json$|scripts\/finish-build\.mjs$)/,
   'test/contract/':
     /^src\/(?:adapters\/(?:redis|rabbitmq)\/|core\/tickets\/|app\/(?:shared-by-nodes|claim-queue|open-tickets|tickets)\.ts$)/,
-  'test/rabbitmq/outages.test.ts':
-    /^src\/(?:adapters\/rabbitmq\/|config\/amqp-url\.ts$|core\/outage\.ts$)/,
+  'test/e2e/client-examples.test.ts': /^(?:examples\/client-|src\/client[./])/,
+  'test/rabbitmq/':
+    /^src\/(?:adapters\/rabbitmq\/|config\/amqp-url\.ts$|core\/(?:outage\.ts$|tickets\/)|app\/(?:claim-queue|consume|dead-letters|open-tickets|tickets))/,
+  'test/integration/rabbitmq-loading.test.ts':
+    /^src\/(?:adapters\/rabbitmq\/|app\/claim-queue\.ts$)/,
+  'test/integration/redis-':
+    /^src\/(?:adapters\/redis\/|app\/(?:rate-limits|shared-by-nodes)\.ts$|core\/redis-target\.ts$)/,
+  'test/integration/sagas-':
+    /^src\/(?:adapters\/(?:graphile-worker|postgres\/sagas|signed-calls)\/|app\/(?:jobs|open-jobs|sagas)\.ts$|core\/sagas\/)/,
   'test/e2e/traces.test.ts':
     /^src\/(?:adapters\/opentelemetry\/|app\/tracing\.ts$|entrypoints\/http\/requests\/trace-requests\.ts$)/,
   'test/integration/commit-unknown-errors.test.ts':

@@ -14,14 +14,23 @@ describe('the long suites of a change', () => {
         ...['test/e2e/copy.test.ts', 'test/e2e/kill-nine.test.ts'],
       ],
     ],
-    [['src/client/batches.ts'], ['test/e2e/package-installed.test.ts', 'test/faults/']],
+    [
+      ['src/client/batches.ts'],
+      [
+        ...['test/e2e/package-installed.test.ts', 'test/e2e/client-examples.test.ts'],
+        'test/faults/',
+      ],
+    ],
     [['Dockerfile'], ['test/e2e/container-image.test.ts']],
-    [['src/config/amqp-url.ts'], ['test/e2e/reload.test.ts', 'test/rabbitmq/outages.test.ts']],
+    [['src/config/amqp-url.ts'], ['test/e2e/reload.test.ts', 'test/rabbitmq/']],
     [['bench/database-server.ts'], ['test/e2e/bench-commands.test.ts']],
     [['deploy/haproxy/haproxy.cfg'], ['test/e2e/balancer', 'test/e2e/database-balancer.test.ts']],
     [['deploy/patroni/patroni.yml'], ['test/patroni/']],
     [['test/faults/rows/disk.ts', 'CHANGELOG.md'], ['test/faults/']],
-    [['src/core/sagas/run-saga.ts'], ['test/e2e/demo-saga.test.ts', 'test/faults/']],
+    [
+      ['src/core/sagas/run-saga.ts'],
+      ['test/e2e/demo-saga.test.ts', 'test/integration/sagas-', 'test/faults/'],
+    ],
     [['examples/participant.mjs'], ['test/e2e/demo-saga.test.ts', 'test/faults/']],
     [['src/app/stock-views.ts'], ['test/e2e/stock-events.test.ts']],
     [
