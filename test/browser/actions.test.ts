@@ -85,7 +85,7 @@ describe.skipIf(isWithoutBrowser)('an operator', () => {
     await page.getByRole('button', { name: 'Create the sale' }).click();
     await page.getByRole('heading', { name }).waitFor();
     expect(await call('GET', `/api/coupons/${name}`)).toMatchObject({
-      ...{ amount: 300, state: 'scheduled', opens_at: '2199-01-31T17:00:00.000Z' },
+      ...{ amount: 300, state: 'scheduled', opens_at: '2199-01-31T17:00:00Z' },
     });
   });
 
