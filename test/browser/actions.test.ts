@@ -12,6 +12,7 @@ import {
   useConsole,
 } from '../support/console-page.ts';
 import { logIn, logOut } from '../support/console-session.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const amountOf = async (coupon: string) =>
   (await call<{ amount: number }>('GET', `/api/coupons/${coupon}`)).amount;
@@ -101,8 +102,11 @@ describe.skipIf(isWithoutBrowser)('an operator', () => {
     expect(await end.isDisabled()).toBe(true);
     await name.fill(coupon);
     await end.click();
-    await page.getByText('The sale has ended.').waitFor();
-    expect(await call('GET', `/api/coupons/${coupon}`)).toMatchObject({ state: 'closed' });
+    await page.getByText(/^The sale (has ended|ends now)\.$/).waitFor();
+    await waitFor('end of the sale', async () => {
+      const { state } = await call<{ state: string }>('GET', `/api/coupons/${coupon}`);
+      return state === 'closed';
+    });
   });
 
   it('reads that the saga of a claim has only begun to undo it', async () => {

@@ -27,7 +27,10 @@ export function EndSaleDialog({
 }) {
   const { name } = sale;
   const [typed, setTyped] = useState('');
-  const write = useWrite<Coupon>(({ value }) => onDone(value, 'The sale has ended.'));
+  // The clock of the page may be a moment ahead.
+  const write = useWrite<Coupon>(({ value }) =>
+    onDone(value, value.state === 'closed' ? 'The sale has ended.' : 'The sale ends now.'),
+  );
   return (
     <WriteDialog
       title="End the sale"
