@@ -23,6 +23,8 @@ export type ClientWay = (typeof clientWays)[number];
 
 // Ends before the clients of the drill give up, so that they see what the client made of it.
 const timeoutMs = 3000;
+// A gateway that closes a connection while the drill sends on it again breaks that request, and no fault excuses it.
+const keepAliveTimeout = 600_000;
 
 /** The gateways of one run. */
 export class ClientGateways {
@@ -49,7 +51,7 @@ export class ClientGateways {
     const client = new FirstcomeClient({
       ...{ url: nodeUrl, coalesce: way === 'coalescing', timeoutMs, fetch: attempts.fetch },
     });
-    const server = createServer(async (incoming, outgoing) => {
+    const server = createServer({ keepAliveTimeout }, async (incoming, outgoing) => {
       try {
         const body = await textOf(incoming);
         const { 'idempotency-key': key } = incoming.headers;
@@ -118,7 +120,8 @@ function pass(
 ): void {
   const { host: _, connection: __, ...others } = headers;
   const onward = request(nodeUrl + url, { method, headers: others, agent: false }, (response) => {
-    outgoing.writeHead(response.statusCode ?? 502, response.headers);
+    const { connection: _, 'keep-alive': __, ...passed } = response.headers;
+    outgoing.writeHead(response.statusCode ?? 502, passed);
     response.pipe(outgoing);
     response.on('error', () => outgoing.destroy());
   });
