@@ -37,6 +37,11 @@ const heading = (name: string | RegExp) => (page: Page) =>
 
 const claimAt = () => `/console/claim?${new URLSearchParams({ coupon: open, id: claim.claim_id })}`;
 
+const live = async (page: Page) => {
+  await page.getByText('live', { exact: true }).waitFor();
+  await page.getByRole('heading', { name: 'Remaining units' }).waitFor();
+};
+
 /** Opens a dialog of a view. */
 const dialog = (button: string) => async (page: Page) => {
   await page.getByRole('button', { name: button, exact: true }).click();
@@ -46,9 +51,9 @@ const dialog = (button: string) => async (page: Page) => {
 const views: Record<string, View> = {
   login: { as: 'nobody', at: () => '/console', ready: heading('firstcome console') },
   sales: { at: () => '/console', ready: (page) => page.getByText(open).first().waitFor() },
-  'an open sale': { at: () => saleAt(open), ready: heading('Actions') },
-  'an open sale of a viewer': { as: 'viewer', at: () => saleAt(open), ready: heading('Actions') },
-  'a scheduled sale': { at: () => saleAt(scheduled), ready: heading('Actions') },
+  'an open sale': { at: () => saleAt(open), ready: live },
+  'an open sale of a viewer': { as: 'viewer', at: () => saleAt(open), ready: live },
+  'a scheduled sale': { at: () => saleAt(scheduled), ready: live },
   'a sale that does not exist': {
     at: () => saleAt('there-is-none'),
     ready: heading('No such sale'),
@@ -69,7 +74,10 @@ const views: Record<string, View> = {
   sagas: { at: () => '/console/operations/sagas', ready: heading('Sagas') },
   'dead letters': { at: () => '/console/operations/dead-letters', ready: heading('Dead letters') },
   nodes: { at: () => '/console/operations/nodes', ready: heading(/nodes/i) },
-  'operator log': { at: () => '/console/operations/log', ready: heading('Operator log') },
+  'operator log': {
+    at: () => '/console/operations/log',
+    ready: (page) => page.getByRole('row').nth(1).waitFor(),
+  },
 };
 
 beforeAll(async () => {
