@@ -7,10 +7,10 @@ const streams = [process.stdout, process.stderr];
 
 /** A reader such as `head` that has read enough is no error: later output is lost, and the command goes on to its exit code. */
 export function outliveReader(): void {
-  for (const stream of streams) stream.on('error', throwOthers);
+  for (const stream of streams) stream.on('error', throwUnlessBrokenPipe);
 }
 
-function throwOthers(error: NodeJS.ErrnoException): void {
+function throwUnlessBrokenPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
 }
 
@@ -19,7 +19,8 @@ function throwOthers(error: NodeJS.ErrnoException): void {
  * lost. Returns whether the process has a terminal now.
  */
 export function outliveTerminal(): { hasTerminal: boolean } {
-  for (const stream of streams) stream.off('error', throwOthers).on('error', () => undefined);
+  for (const stream of streams)
+    stream.off('error', throwUnlessBrokenPipe).on('error', () => undefined);
   const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
   process.once('exit', () => {
     for (const descriptor of terminals) {

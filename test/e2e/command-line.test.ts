@@ -26,7 +26,7 @@ async function loadsOf(args: string[]): Promise<{ packages: string[]; modules: s
 
 describe('a command whose reader has ended', () => {
   it.each([[['drill', '--help']], [['--version']], [['help', 'settings']], [['config']]])(
-    'ends as it would else: %j',
+    'ends as it would otherwise: %j',
     async (args) => {
       const pipe = '{ "$@"; echo "exit code $?" >&2; } | true';
       const started = launch({}, [], ['/bin/sh', '-c', pipe, 'sh', ...commandOf(args)]);
