@@ -9,6 +9,7 @@ import {
   isWithoutBrowser,
   useConsole,
 } from '../support/console-page.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const stopsMax = 80;
 
@@ -125,13 +126,19 @@ describe.skipIf(isWithoutBrowser)('an operator without a mouse', () => {
     await page.getByRole('link', { name: coupon }).waitFor();
     await press(page, coupon);
     await page.getByRole('heading', { name: coupon }).waitFor();
-    expect(await page.evaluate('document.activeElement.id')).toBe('main');
+    await waitFor(
+      'focus on the content',
+      async () => (await page.evaluate('document.activeElement.id')) === 'main',
+    );
   });
 
   it('skips the head of the page', async () => {
     const page = await open();
     await page.getByRole('heading', { level: 1, name: 'Sales' }).waitFor();
     await press(page, 'Skip to the content');
-    expect(await page.evaluate('document.activeElement.id')).toBe('main');
+    await waitFor(
+      'focus on the content',
+      async () => (await page.evaluate('document.activeElement.id')) === 'main',
+    );
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { adminKey, claimKey, viewerKey } from '../support/access-keys.ts';
 import { createSale, isWithoutBrowser, saleAt, useConsole } from '../support/console-page.ts';
 import { logIn, logOut } from '../support/console-session.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 describe.skipIf(isWithoutBrowser)('the login of the console', () => {
   const { open } = useConsole();
@@ -30,8 +31,11 @@ describe.skipIf(isWithoutBrowser)('the login of the console', () => {
     const [name = '', value = ''] = (await logIn(adminKey)).split('=');
     const { origin } = new URL(page.url());
     await page.context().addCookies([{ name, value, url: origin }]);
-    await page.evaluate("dispatchEvent(new Event('focus'))");
-    await login.waitFor({ state: 'detached' });
+    // The page may not listen yet.
+    await waitFor('end of the dialog', async () => {
+      await page.evaluate("dispatchEvent(new Event('focus'))");
+      return (await login.count()) === 0;
+    });
   });
 
   it.each([
