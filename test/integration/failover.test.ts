@@ -215,6 +215,45 @@ describe('during a promotion', () => {
   });
 });
 
+describe('a change whose answer a switchover loses', () => {
+  it.each(['before', 'behind'] as const)(
+    'is made once on the new primary when its connection was cut %s',
+    async (cut) => {
+      // Only end what hangs.
+      const patient = { CLAIM_TIMEOUT_MS: '60000', DATABASE_STATEMENT_TIMEOUT_MS: '60000' };
+      const other = await serviceAt(proxy.urlOf(pair.primary.url()), patient);
+      try {
+        const coupon = await newCoupon();
+        const cutsBefore = proxy.cuts[cut];
+        let switchover: Promise<void> | undefined;
+        proxy.cutWhen = (piece) => {
+          if (!piece.includes('firstcome change-coupon') || switchover !== undefined) {
+            return undefined;
+          }
+          // The address leads to the server that becomes the primary.
+          proxy.leadTo(pair.standby.url());
+          switchover = pair.switchOver();
+          return cut;
+        };
+        const changed = await crowd.send(other.url, {
+          ...{ method: 'PATCH', path: `/api/coupons/${coupon}`, body: { paused: true } },
+        });
+        await switchover;
+        expect(proxy.cuts[cut]).toBe(cutsBefore + 1);
+        expect(changed).toMatchObject({ status: 200, body: { paused: true } });
+        const log = await pair.primary.query<{ action: string }>(
+          `select action from ${schema}.operator_log where coupon_name = $1 order by at`,
+          { values: [coupon] },
+        );
+        const actions = log.map(({ action }) => action);
+        expect(actions).toEqual(['create_coupon', 'change_coupon']);
+      } finally {
+        await other.stop();
+      }
+    },
+  );
+});
+
 describe('on silent connections', () => {
   it('a service loses one read in all, not one per connection', async () => {
     const coupon = await newCoupon();

@@ -5,6 +5,7 @@ import { type CouponRow, toCoupon } from './coupon-rows.ts';
 import type { Database } from './database.ts';
 import { throwAsReadError, throwAsWriteError } from './errors/app-error.ts';
 import { DatabaseFault } from './errors/pg-error.ts';
+import { repeatLostWrite } from './repeat-lost-write.ts';
 import { statement } from './statements.ts';
 
 type CreateRow = (CouponRow & { outcome: 'created' }) | { outcome: 'not_finished' };
@@ -22,6 +23,7 @@ type AddStockRow =
 const createCoupon = statement('create-coupon');
 const changeCoupon = statement('change-coupon');
 const addStock = statement('add-stock');
+const findGrant = statement('find-grant');
 const readCoupons = statement('read-coupons');
 const listCoupons = {
   oldest: { statement: statement('list-coupons'), start: '0' },
@@ -36,6 +38,17 @@ const windowOrder: ReadonlySet<string> = new Set([
 
 /** Keeps coupons in PostgreSQL. */
 export function postgresCouponStore(database: Database): CouponStore {
+  const read = async (names: readonly string[]) => {
+    const rows = await database.run<CouponWithHoldersRow>(readCoupons, [names, holdersMax]);
+    return new Map(rows.map((row) => [row.name, toCouponWithHolders(row)]));
+  };
+
+  /** The coupon, if it is this creation that has made it. */
+  const findCreated = async ({ name, batchId }: { name: string; batchId: string }) => {
+    const grants = await database.run(findGrant, [batchId]);
+    return grants.length === 0 ? undefined : (await read([name])).get(name);
+  };
+
   return {
     async createCoupon(coupon, { actor, requestId }) {
       const values = [
@@ -49,16 +62,23 @@ export function postgresCouponStore(database: Database): CouponStore {
         coupon.pauseReason ?? couponDefaults.pauseReason,
         ...[actor, requestId],
       ];
-      const [row] = await database.run<CreateRow>(createCoupon, values).catch(throwAsWriteError);
-      if (row === undefined) return 'coupon_exists';
-      if (row.outcome === 'not_finished') return row.outcome;
-      return { ...toCoupon(row), holders: [] };
+      const create = async (isRepeat: boolean) => {
+        const [row] = await database.run<CreateRow>(createCoupon, values);
+        if (row?.outcome === 'not_finished') return row.outcome;
+        if (row !== undefined) return { ...toCoupon(row), holders: [] };
+        return (isRepeat ? await findCreated(coupon) : undefined) ?? 'coupon_exists';
+      };
+      return await repeatLostWrite(database, { mayRepeat: 'always' }, create).catch(
+        throwAsWriteError,
+      );
     },
 
     async changeCoupon(name, change, { actor, requestId }) {
       const values = [name, toChangeJson(change), actor, requestId, holdersMax];
       try {
-        const [row] = await database.run<CouponWithHoldersRow>(changeCoupon, values);
+        const [row] = await repeatLostWrite(database, { mayRepeat: 'when_ended' }, () =>
+          database.run<CouponWithHoldersRow>(changeCoupon, values),
+        );
         return row === undefined ? 'coupon_not_found' : toCouponWithHolders(row);
       } catch (error) {
         if (error instanceof DatabaseFault && windowOrder.has(error.constraint ?? '')) {
@@ -70,7 +90,9 @@ export function postgresCouponStore(database: Database): CouponStore {
 
     async addStock({ name, units, batchId, announcement }, { actor, requestId }) {
       const values = [name, units, batchId, announcement ?? null, actor, requestId, holdersMax];
-      const [row] = await database.run<AddStockRow>(addStock, values).catch(throwAsWriteError);
+      const [row] = await repeatLostWrite(database, { mayRepeat: 'always' }, () =>
+        database.run<AddStockRow>(addStock, values),
+      ).catch(throwAsWriteError);
       if (row === undefined) return 'coupon_not_found';
       if (row.outcome === 'too_much') return row.outcome;
       if (row.outcome === 'key_reused') return 'idempotency_key_reused';
@@ -78,12 +100,7 @@ export function postgresCouponStore(database: Database): CouponStore {
       return { coupon: toCouponWithHolders(row), replayed: row.outcome === 'replayed' };
     },
 
-    async readCoupons(names) {
-      const rows = await database
-        .run<CouponWithHoldersRow>(readCoupons, [names, holdersMax])
-        .catch(throwAsReadError);
-      return new Map(rows.map((row) => [row.name, toCouponWithHolders(row)]));
-    },
+    readCoupons: (names) => read(names).catch(throwAsReadError),
 
     async listCoupons({ cursor, limit, order, archived, state, namePrefix, walkMax }) {
       const { statement, start } = listCoupons[order];

@@ -7,7 +7,7 @@ import { ConnectionPool, type ConnectionPoolOptions } from './connections/connec
 import type { PoolUsage } from './connections/connection-source.ts';
 import { destroySocket } from './connections/connection-timeouts.ts';
 import { types } from './connections/value-types.ts';
-import { isNotPrimary, NotPrimaryError } from './connections/verify-session.ts';
+import { isNotPrimary, NotPrimaryError, serverOf } from './connections/verify-session.ts';
 import { brokeConnection, DatabaseFault, toDatabaseFault } from './errors/pg-error.ts';
 import type { Refusal } from './errors/refusal.ts';
 import { UnusableDatabaseError } from './errors/unusable-database-error.ts';
@@ -52,8 +52,9 @@ const rejectionHoldsMs = 100;
 export class Database {
   /** The largest number of open connections. */
   readonly connectionsMax: number;
+  /** After this time without an answer a statement counts as lost. */
+  readonly answerTimeoutMs: number;
   private readonly connections: ConnectionPool;
-  private readonly answerTimeoutMs: number;
   private readonly confirmsDurability: boolean;
   private readonly trace: TraceStatement | undefined;
   private readonly installation: InstallationWatch | undefined;
@@ -83,6 +84,11 @@ export class Database {
       maxAttempts: attemptsMax - 2,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
     });
+  }
+
+  /** The server that is in use, and which run of it; undefined before the first connection, and without a guard. */
+  get server(): string | undefined {
+    return this.history?.server;
   }
 
   /** Calls the listener from now on. */
@@ -189,6 +195,7 @@ export class Database {
       return result.rows;
     } catch (error) {
       fault ??= toDatabaseFault(error);
+      fault.session = { server: serverOf(client), processId: processIdOf(client) };
       this.onFault(fault);
       if (fault.refusal !== undefined) this.listener?.refused(statement, fault.refusal);
       throw fault;
@@ -252,6 +259,11 @@ async function queryConfirmed<Row extends pg.QueryResultRow>(
   if (result.status === 'rejected') throw result.reason;
   if (confirmed.status === 'rejected') throw new DatabaseFault('lost', confirmed.reason);
   return result.value;
+}
+
+/** The id of the process of a connection on its server, as in `pg_stat_activity`. The types of the driver lack it. */
+function processIdOf(client: pg.ClientBase): number {
+  return (client as unknown as { processID: number }).processID;
 }
 
 function notSent(cause: unknown): DatabaseFault {

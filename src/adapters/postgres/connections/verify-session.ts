@@ -83,6 +83,11 @@ export async function verifySession(
   servers.set(client, server);
 }
 
+/** The server of a connection, and which run of it; undefined where no guard has checked the connection. */
+export function serverOf(client: pg.ClientBase): string | undefined {
+  return servers.get(client);
+}
+
 /** Whether the connection leads to another server than the one that the guard has found last. */
 export function isElsewhere(client: pg.ClientBase, history: HistoryGuard | undefined): boolean {
   return history !== undefined && servers.get(client) !== history.server;

@@ -45,6 +45,9 @@ export type FaultDetails = {
   refusal?: Refusal;
 };
 
+/** The session of a statement: its server and which run of it, if that is known, and its process there. */
+export type LostSession = { server: string | undefined; processId: number };
+
 /** A statement that failed. `effect: none` means that nothing of it is stored or will be. */
 export class DatabaseFault extends Error {
   override readonly name = 'DatabaseFault';
@@ -57,6 +60,8 @@ export class DatabaseFault extends Error {
   readonly refusal: Refusal | undefined;
   /** The code of the cause: an SQLSTATE, or one of Node such as `ECONNREFUSED`. */
   readonly code: string | undefined;
+  /** Where the statement was sent; undefined if it was not. */
+  session: LostSession | undefined;
 
   constructor(reason: FaultReason, cause: unknown, details: FaultDetails = {}) {
     super(cause instanceof Error ? messages[reason] : `${messages[reason]}: ${cause}`, { cause });
