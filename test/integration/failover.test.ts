@@ -255,7 +255,7 @@ describe('a change whose answer a switchover loses', () => {
 });
 
 describe('on silent connections', () => {
-  it('a service loses one read in all, not one per connection', async () => {
+  it('a service loses at most one read, not one per connection', async () => {
     const coupon = await newCoupon();
     await warmUp(coupon);
     proxy.blackHole(true);
@@ -265,7 +265,10 @@ describe('on silent connections', () => {
     for (const _ of range(queryConnections + 1)) {
       answers.push(await get(`/api/coupons/${coupon}/claims/ada`));
     }
-    expect(tally(answers)).toEqual({ '503 unavailable': 1, '200': queryConnections });
+    const counts = tally(answers);
+    // None where the health check, which runs each second, got no answer first.
+    expect(counts['503 unavailable'] ?? 0).toBeLessThanOrEqual(1);
+    expect(counts['200']).toBeGreaterThanOrEqual(queryConnections);
     expect(await readiness()).toBe(200);
   });
 
