@@ -73,8 +73,11 @@ export async function createRole(
 }
 
 /** Copies the template, on the project's PostgreSQL unless the URL of another server is given. */
-export function createTestDatabase(serverUrl = inject('postgresUrl')): Promise<TestDatabase> {
-  return createDatabase(template, serverUrl);
+export async function createTestDatabase(serverUrl = inject('postgresUrl')): Promise<TestDatabase> {
+  const database = await createDatabase(template, serverUrl);
+  // Else services with the same Redis would take it for a copy that lacks what the others have acknowledged.
+  await database.query(`update ${schema}.installation set id = gen_random_uuid()`);
+  return database;
 }
 
 /** Creates a database without our tables, as an administrator does. */
