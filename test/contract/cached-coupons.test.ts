@@ -58,6 +58,11 @@ describe.skipIf(!(await hasRedis()))('a coupon read with REDIS_URL', () => {
     return name;
   }
 
+  /** A busy machine may have read the coupon anew meanwhile. */
+  function assertOld({ json }: { json: { remaining_amount?: number } }): void {
+    if (json.remaining_amount === 9) missed('the snapshot from before the claim');
+  }
+
   it.each([
     ['no Cache-Control', undefined],
     ['max-age=0', 'max-age=0'],
@@ -78,8 +83,7 @@ describe.skipIf(!(await hasRedis()))('a coupon read with REDIS_URL', () => {
     const answer = await service.client.get(pathOf(name), { 'Cache-Control': 'max-age=60' });
     const { claimed_by: _, ...fresh } = (await service.client.get(pathOf(name))).json;
     expect(answer.status).toBe(200);
-    // A busy machine may have read the coupon anew meanwhile.
-    if (answer.json.remaining_amount === 9) missed('the snapshot from before the claim');
+    assertOld(answer);
     expect(answer.json).toEqual({ ...fresh, remaining_amount: 10, claimed_by_hidden: true });
     expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
     expect(Number(answer.headers.age)).toBeGreaterThanOrEqual(1);
@@ -151,10 +155,11 @@ describe.skipIf(!(await hasRedis()))('a coupon read with REDIS_URL', () => {
   it('is from the cache by default where STOCK_CACHE_MAX_AGE_MS says so', async () => {
     const name = await claimedElsewhere(caching);
     const read = (headers = {}) => caching.client.get(pathOf(name), headers);
-    expect((await read()).json).toMatchObject({ remaining_amount: 10, claimed_by_hidden: true });
-    expect((await read({ 'Cache-Control': 'max-age=30' })).json).toMatchObject({
-      remaining_amount: 10,
-    });
+    for (const headers of [{}, { 'Cache-Control': 'max-age=30' }]) {
+      const answer = await read(headers);
+      assertOld(answer);
+      expect(answer.json).toMatchObject({ remaining_amount: 10, claimed_by_hidden: true });
+    }
     for (const cacheControl of ['no-cache', 'max-age=0']) {
       const answer = await read({ 'Cache-Control': cacheControl });
       expect(answer.json).toMatchObject({ remaining_amount: 9, claimed_by: ['ada'] });
@@ -167,6 +172,7 @@ describe.skipIf(!(await hasRedis()))('a coupon read with REDIS_URL', () => {
     const answer = await service.client.get(pathOf(name) + query, {
       'Cache-Control': 'max-age=60',
     });
+    assertOld(answer);
     expect(answer.json).toMatchObject({ remaining_amount: 10 });
   });
 });
