@@ -2,6 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { isatty } from 'node:tty';
+import { shownText } from '../core/shown-text.ts';
 
 const streams = [process.stdout, process.stderr];
 
@@ -36,5 +37,5 @@ export function outliveTerminal(): { hasTerminal: boolean } {
 
 /** Writes a line for a person to standard output. */
 export function sayOnTerminal(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${shownText(line)}\n`);
 }
