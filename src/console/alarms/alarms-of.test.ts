@@ -143,6 +143,15 @@ describe('the alarm of an open sale without claims', () => {
     });
   });
 
+  it('is there where claims go into the queue and none is decided', () => {
+    const queued = secondsOf(120, () => ({ outcomes: { accepted: 3, sold_out: 1 } }));
+    expect(alarmOf('silence', { seconds: queued })?.text).toMatch(
+      /Refused in the last minute: 60\. Put into the queue: 180\.$/,
+    );
+    const decided = secondsOf(120, () => ({ outcomes: { accepted: 3, claimed: 1 } }));
+    expect(alarmOf('silence', { seconds: decided })).toBeUndefined();
+  });
+
   it('begins after a minute', () => {
     expect(alarmOf('silence', { seconds: seconds.slice(0, 99) })).toBeUndefined();
     expect(alarmOf('silence', { seconds: seconds.slice(0, 100) })).toBeDefined();
@@ -176,10 +185,6 @@ describe('the alarm of an open sale without claims', () => {
       {
         seconds: secondsOf(120, (index) => (index === 70 ? { outcomes: null } : silent(index))),
       },
-    ],
-    [
-      'puts claims into the queue',
-      { seconds: secondsOf(120, () => ({ outcomes: { accepted: 1 } })) },
     ],
   ])('is not there when the sale %s', (_, given) => {
     expect(alarmOf('silence', given)).toBeUndefined();

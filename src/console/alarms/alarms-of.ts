@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The alarms of one sale. */
+import { granted } from '../../figures/rates.ts';
 import type { SaleSecond } from '../../figures/sale-second.ts';
 import type { Sale } from '../live/sale-data.ts';
 import { formatCount, formatDuration, formatMilliseconds, formatRate } from '../ui/format.ts';
@@ -162,19 +163,21 @@ function silenceAlarms({ overview, seconds }: Sale, nowMs: number | undefined): 
   if (isUnknown || recent.some((second) => countOf(second, ['not_open', 'paused', 'closed']) > 0)) {
     return [];
   }
-  const isClaim = (second: SaleSecond) => countOf(second, ['claimed', 'accepted']) > 0;
+  const isClaim = (second: SaleSecond) => countOf(second, ['claimed']) > 0;
   if (recent.some(isClaim)) return [];
   const last = seconds.findLast(isClaim);
   const beganMs = Math.max(opensMs ?? 0, seconds[0]?.atMs ?? 0);
   const sinceMs = last === undefined ? beganMs : last.atMs + 1_000;
   const refused = recent
     .flatMap(({ outcomes }) => Object.entries(outcomes ?? {}))
-    .reduce((sum, [code, count]) => (code === 'replayed' ? sum : sum + count), 0);
+    .reduce((sum, [code, count]) => (granted.has(code) ? sum : sum + count), 0);
+  const queued = recent.reduce((sum, second) => sum + countOf(second, ['accepted']), 0);
+  const intoQueue = queued === 0 ? '' : ` Put into the queue: ${formatCount(queued)}.`;
   const length = formatDuration(nowMs - sinceMs);
   return [
     {
       ...{ id: 'silence', severity: 'warning', section: 'alarms-of-the-console' },
-      text: `The sale is open with ${formatCount(remaining_amount)} units left, but no claim has succeeded for ${length}. Refused in the last minute: ${formatCount(refused)}.`,
+      text: `The sale is open with ${formatCount(remaining_amount)} units left, but no claim has succeeded for ${length}. Refused in the last minute: ${formatCount(refused)}.${intoQueue}`,
       sinceMs,
     },
   ];
