@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useEffect, useState } from 'preact/hooks';
+import type { OutcomeHistory } from '../../client.ts';
+import { claimedEach, rateSeconds, ratesOf } from '../../figures/rates.ts';
+import { SaleSeconds } from '../../figures/sale-seconds.ts';
 import { service } from '../service.ts';
-import { type ClaimRates, claimRates } from './claim-rates.ts';
 
 const everyMs = 10_000;
 const salesMax = 20;
+const minutes = 2;
+
+/** How fast a sale is claimed. What is unknown is null. */
+export type ClaimRates = {
+  /** Claims a second in the last two minutes, each the mean of some seconds, the oldest first. */
+  values: (number | null)[];
+  /** Claims a second now. */
+  last: number | null;
+};
 
 /** The claims a second of the first 20 of these sales, in the last two minutes. They are read one after the other. */
 export function useClaimRates(names: readonly string[]): ReadonlyMap<string, ClaimRates> {
@@ -18,10 +29,10 @@ export function useClaimRates(names: readonly string[]): ReadonlyMap<string, Cla
       for (const name of JSON.parse(watched) as string[]) {
         if (document.hidden || signal.aborted) break;
         const read = await service
-          .readOutcomeHistory({ name, minutes: 2 }, { signal })
+          .readOutcomeHistory({ name, minutes }, { signal })
           .catch(() => undefined);
         if (signal.aborted) return;
-        const known = read?.outcome === 'ok' ? claimRates(read.value) : undefined;
+        const known = read?.outcome === 'ok' ? claimRatesOf(read.value) : undefined;
         setRates((before) => replaced(before, name, known));
       }
       timer = setTimeout(readAll, everyMs);
@@ -33,6 +44,16 @@ export function useClaimRates(names: readonly string[]): ReadonlyMap<string, Cla
     };
   }, [watched]);
   return rates;
+}
+
+function claimRatesOf(history: OutcomeHistory): ClaimRates {
+  const kept = new SaleSeconds(minutes);
+  kept.beginHistory()(history);
+  const seconds = kept.listFrom(0);
+  return {
+    values: claimedEach(seconds, rateSeconds),
+    last: ratesOf(seconds, { count: rateSeconds })?.claimed ?? null,
+  };
 }
 
 function replaced<Value>(before: ReadonlyMap<string, Value>, name: string, value?: Value) {
