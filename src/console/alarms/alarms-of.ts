@@ -3,7 +3,13 @@
 import { granted } from '../../figures/rates.ts';
 import type { SaleSecond } from '../../figures/sale-second.ts';
 import type { Sale } from '../live/sale-data.ts';
-import { formatCount, formatDuration, formatMilliseconds, formatRate } from '../ui/format.ts';
+import {
+  formatCount,
+  formatDuration,
+  formatMilliseconds,
+  formatRate,
+  showInvisible,
+} from '../ui/format.ts';
 import { type Alarm, type AlarmSet, alarmsFrom, joinAlarms } from './alarm.ts';
 import { type ServiceFacts, serviceAlarmsOf } from './service-alarms.ts';
 
@@ -44,7 +50,7 @@ export function alarmsOf({
   const notYet = { state: sale.refusal === undefined ? 'pending' : 'unknown' } as const;
   const overview = sale.overview;
   return joinAlarms([
-    { alarms: staleAlarms(sale, ageMs), unknown: [], pending: [] },
+    { alarms: staleAlarms(sale, nowMs, ageMs), unknown: [], pending: [] },
     serviceAlarmsOf(service),
     alarmsFrom(
       'p99',
@@ -63,13 +69,22 @@ export function alarmsOf({
   ]);
 }
 
-function staleAlarms({ status }: Sale, ageMs: number | undefined): Alarm[] {
+function staleAlarms(
+  { status, refusal }: Sale,
+  nowMs: number | undefined,
+  ageMs: number | undefined,
+): Alarm[] {
   if (status !== 'stale') return [];
-  const age = ageMs === undefined ? '' : ` for ${formatDuration(ageMs)}`;
+  // The client makes the problem itself where no answer arrives. A session that has ended has a dialog of its own.
+  const isAnswer = refusal?.problem.instance !== '' && refusal?.outcome !== 'unauthorized';
+  const { detail, title } = refusal?.problem ?? {};
+  const reason =
+    refusal && isAnswer ? ` The service says: ${showInvisible(detail ?? title ?? '')}` : '';
   return [
     {
       ...{ id: 'stale', severity: 'critical', section: 'firstcomedown' },
-      text: `No data has arrived${age}. What the page shows is from before.`,
+      text: `No data arrives. What the page shows is old. It tries again by itself.${reason}`,
+      ...(nowMs !== undefined && ageMs !== undefined && { sinceMs: nowMs - ageMs }),
     },
   ];
 }
