@@ -26,15 +26,17 @@ export function useClaimRates(names: readonly string[]): ReadonlyMap<string, Cla
     const { signal } = abort;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const readAll = async () => {
+      const all = new Map<string, ClaimRates>();
       for (const name of JSON.parse(watched) as string[]) {
         if (document.hidden || signal.aborted) break;
         const read = await service
           .readOutcomeHistory({ name, minutes }, { signal })
           .catch(() => undefined);
         if (signal.aborted) return;
-        const known = read?.outcome === 'ok' ? claimRatesOf(read.value) : undefined;
-        setRates((before) => replaced(before, name, known));
+        if (read?.outcome === 'ok') all.set(name, claimRatesOf(read.value));
       }
+      // Once for all, since it draws the list again. A hidden page has read none, and keeps what it shows.
+      if (!document.hidden) setRates(all);
       timer = setTimeout(readAll, everyMs);
     };
     readAll();
@@ -54,11 +56,4 @@ function claimRatesOf(history: OutcomeHistory): ClaimRates {
     values: claimedEach(seconds, rateSeconds),
     last: ratesOf(seconds, { count: rateSeconds })?.claimed ?? null,
   };
-}
-
-function replaced<Value>(before: ReadonlyMap<string, Value>, name: string, value?: Value) {
-  const after = new Map(before);
-  if (value === undefined) after.delete(name);
-  else after.set(name, value);
-  return after;
 }
