@@ -53,9 +53,9 @@ export function measureClaimLoad({
   return {
     counting: (metrics) => ({
       ...metrics,
-      answered(outcome, seconds, couponName) {
+      answered(outcome, seconds, couponName, isOfTicket) {
         if (outcome === 'claimed') claims += 1;
-        metrics.answered(outcome, seconds, couponName);
+        metrics.answered(outcome, seconds, couponName, isOfTicket);
       },
     }),
     isHigh: () => isHigh,

@@ -114,7 +114,8 @@ export async function composeProcess(
   const ticketParts = await openTickets(
     {
       ...{ config, database: forQueries, installationId: database.identity },
-      ...{ countTickets: metrics.countTickets, tracing, log: plainLog },
+      countTickets: () => outcomes.countingTickets(metrics.countTickets()),
+      ...{ tracing, log: plainLog },
     },
     disposers,
   );

@@ -45,9 +45,13 @@ it('shows the message of an error as `error` beside a field `reason`', () => {
   );
 });
 
-it('escapes control characters in texts of clients and shortens long texts', () => {
-  const text = shown((log) => log.warn({ reason: 'a\u001b[2J\u009bb\nc' }, 'x\u001b]0;y\u0007'));
-  expect(text.trimEnd()).not.toMatch(/\p{Cc}/u);
+it('escapes what moves, hides or reorders text in texts of clients, and shortens long ones', () => {
+  const hostile = 'a\u001b[2J\u009bb\nc\u202e\u200bd';
+  const err = new Error(hostile);
+  const event = { reason: hostile, other: { [hostile]: hostile }, [hostile]: 1, err };
+  const text = shown((log) => log.error(event, hostile));
+  expect(text).toContain('ERROR a\\u{1b}[2J\\u{9b}b\\u{a}c\\u{202e}\\u{200b}d');
+  expect(text.replaceAll('\n', '')).not.toMatch(/\p{C}/u);
   const long = shown((log) => log.warn({ reason: 'x'.repeat(100_000) }, 'long'));
   expect(long.length).toBeLessThan(300);
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Log lines for people who read them on a terminal. */
 import { inLines } from '../core/lines.ts';
+import { quotedText, shownText } from '../core/shown-text.ts';
 
 const columnsMax = 80;
 const warnLevel = 40;
@@ -27,11 +28,11 @@ export function toHumanLine(json: string): string {
   if (err?.message !== undefined) fields.push([ofError, err.message]);
   const text = [
     levelNames[line.level],
-    plain(String(line.msg ?? '')),
-    ...fields.map(([name, value]) => `${name}=${shown(value)}`),
+    shownText(String(line.msg ?? '')),
+    ...fields.map(([name, value]) => `${shownText(name)}=${shown(value)}`),
   ];
   const stack = line.level >= errorLevel && typeof err?.stack === 'string' ? err.stack : undefined;
-  const below = stack === undefined ? [] : stack.split('\n').map((row) => `  ${plain(row)}`);
+  const below = stack === undefined ? [] : stack.split('\n').map((row) => `  ${shownText(row)}`);
   const time = `${timeOfDay(line.time)} `;
   const indent = ' '.repeat(time.length);
   const wrapped = inLines(text.filter(Boolean).join(' '), columnsMax, indent).trimStart();
@@ -49,17 +50,5 @@ function shown(value: unknown): string {
   if (Array.isArray(value)) return value.map(shown).join(', ');
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   const cut = text.length > valueLengthMax ? `${text.slice(0, valueLengthMax)}…` : text;
-  return /^[\w./:@%+-]+$/.test(cut) || typeof value !== 'string' ? plain(cut) : quoted(cut);
-}
-
-function quoted(text: string): string {
-  return plain(JSON.stringify(text));
-}
-
-/** Escapes control characters, which could draw on the terminal: some texts come from clients. */
-function plain(text: string): string {
-  return text.replaceAll(
-    /\p{Cc}/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return /^[\w./:@%+-]+$/.test(cut) || typeof value !== 'string' ? shownText(cut) : quotedText(cut);
 }

@@ -19,6 +19,7 @@ const couponsMax = 256;
 /** Counts what this process answers, and reads what all have counted. */
 export type Outcomes = {
   counting: OutcomeCounts['counting'];
+  countingTickets: OutcomeCounts['countingTickets'];
   /** Has the stock of a coupon stored with the second, also when no claim is answered. */
   stockChanged(couponName: string): void;
   /** Begins to store the counts. What ends that is added to `disposers`. */
@@ -31,6 +32,7 @@ export function createOutcomes({ database, log }: { database: Database; log: Pla
   const counts = new OutcomeCounts(couponsMax);
   return {
     counting: (metrics) => counts.counting(metrics),
+    countingTickets: (metrics) => counts.countingTickets(metrics),
     stockChanged: (couponName) => counts.stockChanged(couponName),
     record(lanes, disposers) {
       const recorder = new OutcomeRecorder({

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Program } from '../entrypoints/cli/program.ts';
 import { scenarios } from '../proof/drill/options.ts';
-import { shownOn } from './shown-text.ts';
 import { outliveReader } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -58,7 +57,7 @@ export function createProgram(): Program {
         import('../config.ts'),
         import('./operator-log.ts'),
       ]);
-      await printOperatorLog(loadConfig(), options, shownOn(output));
+      await printOperatorLog(loadConfig(), options, output);
     },
     async watch(options, output) {
       process.setSourceMapsEnabled(true);
@@ -81,7 +80,7 @@ export function createProgram(): Program {
         import('../config.ts'),
         import('./claims.ts'),
       ]);
-      return callOnClaim(loadConfig(), options, shownOn(output));
+      return callOnClaim(loadConfig(), options, output);
     },
     async sagas(options, output) {
       process.setSourceMapsEnabled(true);
@@ -90,7 +89,7 @@ export function createProgram(): Program {
         import('../config.ts'),
         import('./sagas-command.ts'),
       ]);
-      return callOnSagas(loadConfig(), options, shownOn(output));
+      return callOnSagas(loadConfig(), options, output);
     },
     async deadLetters(options, output) {
       process.setSourceMapsEnabled(true);
@@ -99,7 +98,7 @@ export function createProgram(): Program {
         import('../config.ts'),
         import('./dead-letters-command.ts'),
       ]);
-      return callOnDeadLetters(loadConfig(), options, shownOn(output));
+      return callOnDeadLetters(loadConfig(), options, output);
     },
     async acceptHistory(options, output) {
       process.setSourceMapsEnabled(true);
@@ -108,7 +107,7 @@ export function createProgram(): Program {
         import('../config.ts'),
         import('./accept-history-command.ts'),
       ]);
-      return acceptHistory(loadConfig(), options, shownOn(output));
+      return acceptHistory(loadConfig(), options, output);
     },
     async audit(options, output) {
       const { loadConfig, audit } = await loadProof();

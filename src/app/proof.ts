@@ -38,6 +38,7 @@ export async function drill(
   const { host, port } = config.http;
   const { audit: isAudited, faults, urls = [ownUrl(host, port)], ...others } = options;
   const { isTTY, columns } = process.stdout;
+  const draw = isTTY === true ? (text: string) => process.stdout.write(text) : undefined;
   const drillOptions = {
     ...{ ...others, urls },
     claimApiKey: config.auth.claimApiKey?.reveal(),
@@ -59,7 +60,7 @@ export async function drill(
   if (isAudited && database === undefined) output.stdout(`cannot audit: ${noDatabase}\n\n`);
   const run = await runDrill(
     drillOptions,
-    { write: output.stdout, isTerminal: isTTY === true, columns },
+    { write: output.stdout, draw, columns },
     signal,
     async ([name]) => {
       if (database && name !== undefined) await assertSameDatabase(database, name, urls);

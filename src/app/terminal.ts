@@ -2,6 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { isatty } from 'node:tty';
+import { shownLines } from '../core/shown-text.ts';
 
 const streams = [process.stdout, process.stderr];
 
@@ -34,7 +35,7 @@ export function outliveTerminal(): { hasTerminal: boolean } {
   return { hasTerminal: terminals.length > 0 };
 }
 
-/** Writes a line for a person to standard output. */
-export function sayOnTerminal(line: string): void {
-  process.stdout.write(`${line}\n`);
+/** Writes lines for a person to standard output. */
+export function sayOnTerminal(text: string): void {
+  process.stdout.write(`${shownLines(text)}\n`);
 }

@@ -566,7 +566,7 @@ export interface OutcomeSecond {
   at: string;
   /** False: some counts are missing. Those that are there may be too low. */
   complete: boolean;
-  /** How many claims of the coupon got each outcome or error code. `accepted`: the claim got a ticket. Those that did not occur are left out. Null: unknown. */
+  /** How many claims of the coupon got each outcome or error code. `accepted`: the claim got a ticket; its decision is counted when it is made. Those that did not occur are left out. Null: unknown. */
   outcomes: {
     [k: string]: number;
   } | null;

@@ -7,14 +7,33 @@ import { sectionPage } from './alarms/section-page.ts';
 
 const repository = join(import.meta.dirname, '../..');
 
-/** Adds the page that alarms link to. */
+const base = '/console/';
+
+const read = (path: string) => readFileSync(join(repository, path), 'utf8');
+
+/** The page that alarms link to, and its style sheet. */
+const alarmFiles = [
+  { name: 'alarms.html', type: 'text/html', source: () => sectionPage(read) },
+  {
+    ...{ name: 'alarms.css', type: 'text/css' },
+    source: () => read('src/console/alarms/section-page.css'),
+  },
+];
+
+/** Has them in the built console, and in the one that is served from source. */
 const alarmPage: Plugin = {
   name: 'alarm-page',
   generateBundle() {
-    const read = (path: string) => readFileSync(join(repository, path), 'utf8');
-    this.emitFile({ type: 'asset', fileName: 'alarms.html', source: sectionPage(read) });
-    const style = read('src/console/alarms/section-page.css');
-    this.emitFile({ type: 'asset', fileName: 'alarms.css', source: style });
+    for (const { name, source } of alarmFiles) {
+      this.emitFile({ type: 'asset', fileName: name, source: source() });
+    }
+  },
+  configureServer({ middlewares }) {
+    for (const { name, type, source } of alarmFiles) {
+      middlewares.use(base + name, (_request, response) => {
+        response.setHeader('Content-Type', `${type}; charset=utf-8`).end(source());
+      });
+    }
   },
 };
 
@@ -23,7 +42,7 @@ export default defineConfig({
   // Not even the variables with the prefix of vite.
   envDir: false,
   publicDir: false,
-  base: '/console/',
+  base,
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   plugins: [alarmPage],
   build: {

@@ -69,6 +69,8 @@ export type AppErrorOptions = {
   claimId?: string;
   /** For `outcome_unknown` of a claim that may be in the queue: the id of its ticket. */
   ticketId?: string;
+  /** The fault of a claim that has waited for its ticket: its final state. */
+  isOfTicket?: boolean;
   /** For `unavailable`: the database works, and a rule of it refuses this one call. Another attempt meets the same rule. */
   refusedByRule?: boolean;
   /** For `claim_not_found`: the last claim of the user that was released, if there was one. */
@@ -85,6 +87,7 @@ export class AppError extends Error {
   readonly fields: FieldError[];
   readonly claimId: string | undefined;
   readonly ticketId: string | undefined;
+  readonly isOfTicket: boolean;
   readonly refusedByRule: boolean;
   readonly lastClaim: Claim | undefined;
 
@@ -95,6 +98,7 @@ export class AppError extends Error {
     this.fields = options.fields ?? [];
     this.claimId = options.claimId;
     this.ticketId = options.ticketId;
+    this.isOfTicket = options.isOfTicket ?? false;
     this.refusedByRule = options.refusedByRule ?? false;
     this.lastClaim = options.lastClaim;
   }

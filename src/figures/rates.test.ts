@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { repeated, type SecondCounts, secondsOf } from '../../test/support/sale-seconds.ts';
-import { ratesOf } from './rates.ts';
+import { claimedEach, ratesOf } from './rates.ts';
 
 const five = { count: 5 };
 
@@ -64,5 +64,22 @@ describe('rates', () => {
     ],
   ])('are unknown where %s', (_reason, list) => {
     expect(ratesOf(secondsOf(list), five)).toBeUndefined();
+  });
+});
+
+describe('the rates of claims over a time', () => {
+  it('are means of as many seconds up to the last one, 0 where no claim came', () => {
+    const seconds = secondsOf([{ claimed: 9 }, { claimed: 10, sold_out: 7 }, {}, {}, {}]);
+    expect(claimedEach(seconds, 2)).toEqual([5, 0]);
+    expect(claimedEach(seconds, 5)).toEqual([3.8]);
+    expect(claimedEach([], 2)).toEqual([]);
+  });
+
+  it('are unknown where counts are missing, and those before stand for nothing', () => {
+    const [first, second, ...others] = secondsOf([...repeated(3, { claimed: 4 }), null]);
+    const partly = { ...(second as NonNullable<typeof second>), isComplete: false };
+    const seconds = [first as NonNullable<typeof first>, partly, ...others];
+    expect(claimedEach(seconds, 1)).toEqual([4, null, 4, null]);
+    expect(claimedEach(seconds, 2)).toEqual([null, null]);
   });
 });

@@ -2,7 +2,10 @@
 import type { SaleSecond } from './sale-second.ts';
 
 /** Outcomes that are no refusal: the user has the claim, or a ticket. */
-const granted: ReadonlySet<string> = new Set(['claimed', 'replayed', 'accepted']);
+export const granted: ReadonlySet<string> = new Set(['claimed', 'replayed', 'accepted']);
+
+/** Rates of the present moment are means of so many seconds. */
+export const rateSeconds = 5;
 
 /** Refused claims a second, with one error code. */
 export type RefusalRate = {
@@ -15,7 +18,7 @@ export type RefusalRate = {
 /** Claims a second, in the mean of some seconds. */
 export type Rates = {
   claimed: number;
-  /** Claims that got a ticket. */
+  /** Claims that got a ticket. Their decisions are counted too. */
   accepted: number;
   /** All refusals of claims that are of this coupon. */
   refused: number;
@@ -57,6 +60,18 @@ export function ratesOf(
     refused: own.reduce((sum, { perSecond }) => sum + perSecond, 0),
     refusals,
   };
+}
+
+/**
+ * The claims a second over all of `seconds`, each the mean of `count` of them, the oldest first. The last one ends with the last
+ * second; older seconds that make no `count` are left out. Null: counts are missing.
+ */
+export function claimedEach(seconds: readonly SaleSecond[], count: number): (number | null)[] {
+  const means: (number | null)[] = [];
+  for (let first = seconds.length % count; first < seconds.length; first += count) {
+    means.push(ratesOf(seconds.slice(first, first + count), { count })?.claimed ?? null);
+  }
+  return means;
 }
 
 function meansOf(counts: readonly Record<string, number>[]): Map<string, number> {

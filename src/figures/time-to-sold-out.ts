@@ -10,9 +10,8 @@ const estimateSecondsMin = 5;
 
 /**
  * In how many milliseconds `remaining` units are taken, if the rate of the last 30 seconds goes on. That is the rate at which
- * the stock is taken, which is net of units that were given back and knows of claims from the queue. Where it is undefined, it is
- * the rate of the claims that were counted. Undefined where nothing is left, where nothing is taken, and where fewer
- * than five seconds are known.
+ * the stock is taken, which is net of units that were given back. Where it is undefined, it is the rate of the claims that were
+ * counted. Undefined where nothing is left, where nothing is taken, and where fewer than five seconds are known.
  */
 export function timeToSoldOutMs({
   remaining,

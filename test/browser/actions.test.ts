@@ -109,26 +109,26 @@ describe.skipIf(isWithoutBrowser)('an operator', () => {
     });
   });
 
-  it('reads that the saga of a claim has only begun to undo it', async () => {
-    const coupon = await createSale({ hold_seconds: 600 });
+  it('undoes a claim with a saga, which undoes its steps first', async () => {
+    const coupon = await createSale({ amount: 1, hold_seconds: 600, saga: 'checkout' });
     const [claim = { claim_id: '' }] = await claimFor(coupon, ['ada']);
     const query = new URLSearchParams({ coupon, id: claim.claim_id });
-    const page = await open({
-      at: `/console/claim?${query}`,
-      // This service has no sagas. So answers one that has.
-      prepare: (context) =>
-        context.route('**/release', (route) =>
-          route.fulfill({
-            status: 202,
-            json: { ...claim, user_id: 'ada', state: 'reserved', saga_state: 'compensating' },
-          }),
-        ),
-    });
+    const page = await open({ at: `/console/claim?${query}` });
     await page.getByRole('button', { name: 'Undo the claim …' }).click();
+    await page.getByText('The saga of the claim undoes its steps. Then the claim ends').waitFor();
     await page.getByLabel('Reason').fill('paid twice');
     await page.getByRole('button', { name: 'Release the claim' }).click();
     const done = page.getByRole('dialog', { name: 'The saga undoes the claim' });
     await done.getByText('The claim is released when they are undone.').waitFor();
+    await done.getByRole('button', { name: 'Close' }).click();
+    await done.waitFor({ state: 'detached' });
+    await waitFor('unit on sale again', async () => {
+      const path = `/api/coupons/${coupon}`;
+      const { remaining_amount: left } = await call<{ remaining_amount: number }>('GET', path);
+      return left === 1;
+    });
+    await page.getByRole('button', { name: 'Read again' }).click();
+    await page.locator('.badge', { hasText: 'released' }).first().waitFor();
   });
 
   it('reads beside the field why a change is refused', async () => {

@@ -58,10 +58,12 @@ describe.skipIf(isWithoutBrowser)('a service without keys', () => {
     });
     await isLive(page);
     await service.killGroup();
-    const stale = page.getByText('No data arrives.');
+    const stale = page.locator('.alarm', { hasText: 'No data arrives.' });
     await page.clock.runFor(3_100);
     expect(await stale.count()).toBe(1);
     await page.getByText('stale', { exact: true }).waitFor();
+    // Nothing else says the same again.
+    expect(await page.locator('.note').count()).toBe(0);
 
     service = await start();
     await claimFor(coupon, ['ada', 'bob'], { url });

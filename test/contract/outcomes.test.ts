@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** How the claims of a coupon are answered, each second: the history, and the stream. */
-import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bearers, claimKey } from '../support/access-keys.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
@@ -12,9 +11,9 @@ import {
   useService,
 } from '../support/contract-service.ts';
 import { EventClient } from '../support/event-client.ts';
+import { historyOf, sumOf, type Tally, untilCounted } from '../support/outcome-history.ts';
 import { missed, waitFor } from '../support/wait-for.ts';
 
-type Tally = Record<string, number>;
 type Second = { at: string; complete: boolean; outcomes: Tally | null; unattributed: Tally | null };
 
 const clients: EventClient[] = [];
@@ -28,29 +27,6 @@ async function follow({ client }: ContractService, coupon: string): Promise<Even
   clients.push(stream);
   return stream;
 }
-
-/** Adds up the seconds. */
-function sumOf(seconds: readonly Pick<Second, 'outcomes'>[]): Tally {
-  const sum: Tally = {};
-  for (const { outcomes } of seconds) {
-    for (const [name, count] of Object.entries(outcomes ?? {}))
-      sum[name] = (sum[name] ?? 0) + count;
-  }
-  return sum;
-}
-
-const historyOf = (service: ContractService, coupon: string, query = '') =>
-  service.client.get(`${pathOf(coupon, 'outcomes', 'history')}${query}`);
-
-/** Waits for these sums in the history, and returns it. */
-const untilCounted = async (service: ContractService, coupon: string, expected: Tally) => {
-  const { json } = await until(
-    () => historyOf(service, coupon),
-    // The order of the outcomes depends on where a second ends.
-    ({ json: { seconds } }) => isDeepStrictEqual(sumOf(seconds), expected),
-  );
-  return json;
-};
 
 describe('the outcomes of a coupon', () => {
   const service = useService(decidesAtOnce);

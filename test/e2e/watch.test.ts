@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { columnsOf } from '../../src/app/shown-text.ts';
 import { FirstcomeClient } from '../../src/client.ts';
+import { columnsOf } from '../../src/core/shown-text.ts';
 import { freePort } from '../support/free-port.ts';
 import {
   commandOf,

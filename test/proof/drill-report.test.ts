@@ -226,7 +226,10 @@ describe('the display', () => {
   };
   const shownOn = (isTerminal: boolean, columns?: number, changes: Partial<Progress> = {}) => {
     const written: string[] = [];
-    const display = new Display({ write: (text) => written.push(text), isTerminal, columns });
+    const write = (text: string) => {
+      written.push(text);
+    };
+    const display = new Display({ write, draw: isTerminal ? write : undefined, columns });
     display.show({ ...progress, ...changes });
     display.show({ ...progress, ...changes, elapsedS: 6 });
     return written;

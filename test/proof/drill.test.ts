@@ -184,7 +184,7 @@ describe('flash-sale', () => {
     const service = await startFakeService();
     services.push(service);
     const options = { scenario: 'flash-sale', urls: service.urls, seed: 1, seconds: 60 } as const;
-    const terminal = { write: () => undefined, isTerminal: false, columns: undefined };
+    const terminal = { write: () => undefined, draw: undefined, columns: undefined };
     const full = runDrill({ ...options, rate: 100, history: '/dev/full' }, terminal);
     await expect(full).rejects.toThrow('/dev/full is not complete: the disk is full: free');
     const files = { history: '/dev/null', htmlReport: '/dev/full' };
@@ -201,7 +201,7 @@ describe('flash-sale', () => {
       const history = join(folder.path, 'history.jsonl');
       const files = { history, jsonReport: join(folder.path, 'r.json') };
       const fixed = { scenario: 'flash-sale', seed: 1, users: 9, rate: 900, coupon: 'c' } as const;
-      const terminal = { write: () => undefined, isTerminal: false, columns: undefined };
+      const terminal = { write: () => undefined, draw: undefined, columns: undefined };
       const play = (urls: string[], onCreated?: () => Promise<void>) =>
         runDrill({ ...fixed, ...files, urls }, terminal, undefined, onCreated);
       const unlike = async () => {
@@ -331,7 +331,7 @@ describe('million', () => {
     services.push(service);
     const load = { users: 600, units: 50, connections: 16, timeoutMs: 120_000 };
     const options = { scenario: 'million', urls: service.urls, seed: 5, coupon: 'c' } as const;
-    const terminal = { write: () => undefined, isTerminal: false, columns: undefined };
+    const terminal = { write: () => undefined, draw: undefined, columns: undefined };
     return { service, ...(await runDrill({ ...options, ...load }, terminal, signal)) };
   }
 

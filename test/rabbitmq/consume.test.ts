@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { clientOf } from '../support/contract-client.ts';
 import { expectProblem } from '../support/contract-problems.ts';
 import { ContractService, pathOf, until } from '../support/contract-service.ts';
+import { untilCounted } from '../support/outcome-history.ts';
 import { sharedRabbitMq } from '../support/rabbitmq-shared.ts';
 import { patience } from '../support/service.ts';
 import { endServiceProcesses, launch, runToEnd } from '../support/service-process.ts';
@@ -59,6 +60,34 @@ describe.skipIf(server === undefined)('firstcome consume', () => {
     consumer.signal('SIGTERM');
     expect(await consumer.ended()).toEqual({ code: 0, signal: null });
     expect(consumer.output()).toContain('stopping: finishing claims in hand');
+  });
+
+  it('counts its decisions as outcomes, each claim once, also where a request waits for it', async () => {
+    const coupon = await service.createCoupon({ amount: 2 });
+    const consumer = launch(env, ['consume']);
+    const claim = async (user: string, status: number, prefer: string) => {
+      const body = { user_id: user, coupon_name: coupon };
+      const answer = await service.client.post('/api/coupons/claim', body, { Prefer: prefer });
+      expect(answer.status, answer.text).toBe(status);
+      return answer.json;
+    };
+    const [ticket, waiting] = ['respond-async', 'wait=20'] as const;
+    await claim('ada', 202, ticket);
+    await claim('bob', 200, waiting);
+    await claim('bob', 409, waiting);
+    const { ticket_id: last } = await claim('cy', 202, ticket);
+    await until(
+      () => service.client.get(`/api/tickets/${last}`),
+      ({ json }) => json.state !== 'accepted',
+    );
+    await claim('dot', 400, waiting);
+    consumer.signal('SIGTERM');
+    await consumer.ended();
+    const { seconds } = await untilCounted(service, coupon, {
+      ...{ accepted: 2, claimed: 2, already_claimed: 1, sold_out: 2 },
+    });
+    const isTimed = (second: { p99_ms: number | null }) => second.p99_ms !== null;
+    expect(seconds.filter(isTimed)).not.toEqual([]);
   });
 
   it.each(['AMQP_URL', 'DATABASE_URL'])('needs %s', async (variable) => {

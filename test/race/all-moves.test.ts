@@ -72,7 +72,7 @@ async function play(): Promise<string> {
       ...{ scenario: 'holds', urls: services.map(({ url }) => url), seed, users: 500, units: 100 },
       ...{ rate: arrivalsPerSecond, seconds, connections: 256, timeoutMs: 120_000, history },
     },
-    { write: () => undefined, isTerminal: false, columns: undefined },
+    { write: () => undefined, draw: undefined, columns: undefined },
     undefined,
     async () => {
       await database.query('update coupons set claims_per_user_max = $1', [claimsPerUserMax]);

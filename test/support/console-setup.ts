@@ -7,6 +7,7 @@ import { adminKey, claimKey, viewerKey } from './access-keys.ts';
 import { hasChromium, startChromiumServer } from './chromium-program.ts';
 import { logIn } from './console-session.ts';
 import { freePort } from './free-port.ts';
+import { participantSecret, startParticipant, writeSagasFile } from './participants.ts';
 import { endServiceProcesses, patience, startServiceProcess } from './service-process.ts';
 import { createTestDatabase } from './test-database.ts';
 
@@ -39,7 +40,10 @@ declare module 'vitest' {
   }
 }
 
-/** Starts them for a project of tests, if this machine has the browser. */
+/**
+ * Starts them for a project of tests, if this machine has the browser. The service has the saga `checkout`, whose last step does
+ * not succeed: it goes on until its claim is undone.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   if (!(await hasChromium())) {
     project.provide('sharedConsole', undefined);
@@ -47,8 +51,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   const database = await createTestDatabase(project.getProvidedContext().postgresUrl);
   const [invited, unknown] = [await otherOrigin(), await otherOrigin()];
+  const participant = await startParticipant(({ name }) =>
+    name === 'capture run' ? 'fails' : 'does',
+  );
+  const sagas = await writeSagasFile(participant, { step: { backoff_ms: 500 } });
   const service = await startServiceProcess({
     ...{ ...patience, ...consoleKeys, DATABASE_URL: database.url, CORS_ORIGINS: invited },
+    ...{ ...participantSecret, SAGAS_FILE: sagas.path },
   });
   const browser = await startChromiumServer();
   const [operator, viewer] = [
@@ -66,6 +75,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     }
     await browser.close();
     await endServiceProcesses();
+    await participant.stop();
+    await sagas.remove();
     await database.drop();
   };
 }

@@ -35,7 +35,7 @@ export async function runDrillHere(
     printed += text;
   };
   try {
-    const terminal = { write, isTerminal: false, columns: undefined };
+    const terminal = { write, draw: undefined, columns: undefined };
     const { report } = await runDrill({ ...options, ...files }, terminal, signal);
     return {
       ...{ report, printed, ...readHistory(files.history) },

@@ -103,7 +103,10 @@ export function noteTicketMetrics(): { metrics: TicketMetrics; noted: string[] }
     refused: (result) => noted.push(`refused ${result}`),
     waitEnded: (end) => noted.push(`ended ${end}`),
     foundByPoll: () => noted.push('found by poll'),
-    settled: (outcome) => noted.push(`settled ${outcome}`),
+    settled: (result, couponName) => {
+      const outcome = result.state === 'decided' ? result.outcome.outcome : result.state;
+      noted.push(`settled ${outcome} of ${couponName}`);
+    },
     attemptFailed: (next) => noted.push(`failed ${next}`),
     paused: () => noted.push('paused'),
   };

@@ -69,9 +69,10 @@ describe('the metrics of the queue of claims', () => {
     tickets.refused('full');
     tickets.waitEnded('accepted');
     tickets.foundByPoll();
-    for (const outcome of ['claimed', 'claimed', 'sold_out', 'expired'] as const) {
-      tickets.settled(outcome);
+    for (const outcome of ['closed', 'closed', 'sold_out'] as const) {
+      tickets.settled({ state: 'decided', outcome: { outcome } }, 'LAUNCH');
     }
+    tickets.settled({ state: 'expired' }, 'LAUNCH');
     tickets.attemptFailed('dead');
     tickets.paused();
     const lines = await linesOf(metrics);
@@ -80,8 +81,8 @@ describe('the metrics of the queue of claims', () => {
       'firstcome_queued_claims_total{result="full"} 1',
       'firstcome_ticket_waits_total{end="accepted"} 1',
       'firstcome_ticket_results_polled_total 1',
-      'firstcome_tickets_settled_total{state="decided",outcome="claimed"} 2',
       'firstcome_tickets_settled_total{state="expired",outcome="expired"} 1',
+      'firstcome_tickets_settled_total{state="decided",outcome="closed"} 2',
       'firstcome_tickets_settled_total{state="decided",outcome="sold_out"} 1',
       'firstcome_ticket_attempts_failed_total{next="dead"} 1',
       'firstcome_queue_pauses_total 1',

@@ -58,9 +58,9 @@ export function countTickets(registry: Registry): TicketMetrics {
     refused: (result) => queued(result),
     waitEnded: (end) => waits(end),
     foundByPoll: () => polled(''),
-    settled(outcome) {
-      const isFinal = outcome === 'expired' || outcome === 'failed';
-      settled(`${isFinal ? outcome : 'decided'} ${outcome}`);
+    settled(result) {
+      const outcome = result.state === 'decided' ? result.outcome.outcome : result.state;
+      settled(`${result.state} ${outcome}`);
     },
     attemptFailed: (next) => failed(next),
     paused: () => pauses(''),

@@ -85,7 +85,7 @@ describe('aggregation of the metrics of several workers', () => {
     for (const index of [0, 1]) {
       const metrics = worker(0);
       const tickets = metrics.countTickets();
-      tickets.settled('claimed');
+      tickets.settled({ state: 'decided', outcome: { outcome: 'sold_out' } }, 'LAUNCH');
       metrics.read({ ...fakeSources, queue: fakeQueue({ isUp: index === 0, oldestMs: 2_000 }) });
       all.receive(index, await snapshotOf(metrics));
     }
@@ -100,7 +100,7 @@ describe('aggregation of the metrics of several workers', () => {
           'firstcome_ticket_oldest_seconds',
           'firstcome_queue_unconfirmed',
           'firstcome_queued_claims_held{place="lane"}',
-          'firstcome_tickets_settled_total{state="decided",outcome="claimed"}',
+          'firstcome_tickets_settled_total{state="decided",outcome="sold_out"}',
           'firstcome_queue_confirm_seconds_bucket{le="0.1"}',
           'firstcome_queue_confirm_seconds_count',
         ].map(async (series) => [series, await metricValue(all, series)]),

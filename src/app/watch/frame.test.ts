@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { overviewOf } from '../../../test/support/fake-sale.ts';
 import { secondsOf } from '../../../test/support/sale-seconds.ts';
-import { columnsOf, shownText } from '../shown-text.ts';
+import { columnsOf, shownText } from '../../core/shown-text.ts';
 import { frameOf } from './frame.ts';
 import type { SaleView } from './sale-view.ts';
 

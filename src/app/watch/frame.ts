@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What `firstcome watch` shows on a terminal. */
+
+import { columnsOf, quotedText, shownText } from '../../core/shown-text.ts';
 import type { Rates, RefusalRate } from '../../figures/rates.ts';
 import type { SaleSecond } from '../../figures/sale-second.ts';
 import { estimateSeconds } from '../../figures/time-to-sold-out.ts';
-import { columnsOf, quotedText, shownText } from '../shown-text.ts';
 import { type Line, type Part, render, row } from './lines.ts';
 import { minutesShown } from './sale-feed.ts';
 import { answersAgeSMax, type SaleView, stockAgeSMax } from './sale-view.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Lines of styled parts that fit into the columns of a terminal. */
-import { columnsOf, cutTo } from '../shown-text.ts';
+import { columnsOf, cutTo } from '../../core/shown-text.ts';
 
 const styles = { strong: '1', dim: '2', good: '32', warn: '33', bad: '1;31', figure: '36' };
 

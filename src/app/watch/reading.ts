@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A sale in one line, for programs. */
 import type { CouponState } from '../../client.ts';
-import { jsonText, quotedText, shownText } from '../shown-text.ts';
+import { jsonText, quotedText, shownText } from '../../core/shown-text.ts';
 import { isStale, type SaleView } from './sale-view.ts';
 
 /** The members of a line, in this order. Null is unknown. */

@@ -7,7 +7,6 @@ import { useMayOperate } from '../session/session.tsx';
 import { Text } from '../ui/text.tsx';
 import './actions.css';
 import { AddStockDialog } from './add-stock-dialog.tsx';
-import { AgeNote } from './age-note.tsx';
 import { ArchiveDialog } from './archive-dialog.tsx';
 import { EndSaleDialog } from './end-sale-dialog.tsx';
 import { whyNotEnded } from './ending.ts';
@@ -90,7 +89,9 @@ export function SaleActions({ sale }: { sale: Sale }) {
         {button('end', 'End the sale', isUnknown || whyNotEnd !== undefined, 'danger')}
       </div>
       {whyNotEnd !== undefined && <small>{whyNotEnd}</small>}
-      <AgeNote sale={sale} />
+      {isUnknown && sale.refusal !== undefined && (
+        <p>No numbers have arrived. The sale can be paused all the same, and stock can be added.</p>
+      )}
       <p role="status" class="status">
         {message}
       </p>

@@ -50,10 +50,20 @@ describe('the alarms of a sale', () => {
     expect(setOf()).toEqual({ alarms: [], unknown: [], pending: [] });
   });
 
-  it('say how old the data is', () => {
+  it('say since when no data arrives, and what the service says to it', () => {
+    const text = 'No data arrives. What the page shows is old. It tries again by itself.';
+    const sinceMs = startMs + 108_000;
     expect(setOf({ status: 'stale' }, 12_000).alarms).toMatchObject([
-      { id: 'stale', severity: 'critical', text: expect.stringContaining('for 12 s.') },
+      { id: 'stale', severity: 'critical', text, sinceMs },
     ]);
+    const problem = { title: 'away', detail: 'the \u202edatabase is away', instance: 'urn:1' };
+    const textFor = (refusal: object) =>
+      alarmOf('stale', { status: 'stale', refusal: refusal as Sale['refusal'] })?.text;
+    expect(textFor({ outcome: 'unavailable', problem })).toBe(
+      `${text} The service says: the [U+202E]database is away`,
+    );
+    expect(textFor({ outcome: 'unavailable', problem: { ...problem, instance: '' } })).toBe(text);
+    expect(textFor({ outcome: 'unauthorized', problem })).toBe(text);
   });
 
   it('do not cover what has not arrived yet', () => {
@@ -143,6 +153,15 @@ describe('the alarm of an open sale without claims', () => {
     });
   });
 
+  it('is there where claims go into the queue and none is decided', () => {
+    const queued = secondsOf(120, () => ({ outcomes: { accepted: 3, sold_out: 1 } }));
+    expect(alarmOf('silence', { seconds: queued })?.text).toMatch(
+      /Refused in the last minute: 60\. Put into the queue: 180\.$/,
+    );
+    const decided = secondsOf(120, () => ({ outcomes: { accepted: 3, claimed: 1 } }));
+    expect(alarmOf('silence', { seconds: decided })).toBeUndefined();
+  });
+
   it('begins after a minute', () => {
     expect(alarmOf('silence', { seconds: seconds.slice(0, 99) })).toBeUndefined();
     expect(alarmOf('silence', { seconds: seconds.slice(0, 100) })).toBeDefined();
@@ -176,10 +195,6 @@ describe('the alarm of an open sale without claims', () => {
       {
         seconds: secondsOf(120, (index) => (index === 70 ? { outcomes: null } : silent(index))),
       },
-    ],
-    [
-      'puts claims into the queue',
-      { seconds: secondsOf(120, () => ({ outcomes: { accepted: 1 } })) },
     ],
   ])('is not there when the sale %s', (_, given) => {
     expect(alarmOf('silence', given)).toBeUndefined();

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The alarms of one sale. */
+import { granted } from '../../figures/rates.ts';
 import type { SaleSecond } from '../../figures/sale-second.ts';
 import type { Sale } from '../live/sale-data.ts';
-import { formatCount, formatDuration, formatMilliseconds, formatRate } from '../ui/format.ts';
+import {
+  formatCount,
+  formatDuration,
+  formatMilliseconds,
+  formatRate,
+  showInvisible,
+} from '../ui/format.ts';
 import { type Alarm, type AlarmSet, alarmsFrom, joinAlarms } from './alarm.ts';
 import { type ServiceFacts, serviceAlarmsOf } from './service-alarms.ts';
 
@@ -43,7 +50,7 @@ export function alarmsOf({
   const notYet = { state: sale.refusal === undefined ? 'pending' : 'unknown' } as const;
   const overview = sale.overview;
   return joinAlarms([
-    { alarms: staleAlarms(sale, ageMs), unknown: [], pending: [] },
+    { alarms: staleAlarms(sale, nowMs, ageMs), unknown: [], pending: [] },
     serviceAlarmsOf(service),
     alarmsFrom(
       'p99',
@@ -62,13 +69,22 @@ export function alarmsOf({
   ]);
 }
 
-function staleAlarms({ status }: Sale, ageMs: number | undefined): Alarm[] {
+function staleAlarms(
+  { status, refusal }: Sale,
+  nowMs: number | undefined,
+  ageMs: number | undefined,
+): Alarm[] {
   if (status !== 'stale') return [];
-  const age = ageMs === undefined ? '' : ` for ${formatDuration(ageMs)}`;
+  // The client makes the problem itself where no answer arrives. A session that has ended has a dialog of its own.
+  const isAnswer = refusal?.problem.instance !== '' && refusal?.outcome !== 'unauthorized';
+  const { detail, title } = refusal?.problem ?? {};
+  const reason =
+    refusal && isAnswer ? ` The service says: ${showInvisible(detail ?? title ?? '')}` : '';
   return [
     {
       ...{ id: 'stale', severity: 'critical', section: 'firstcomedown' },
-      text: `No data has arrived${age}. What the page shows is from before.`,
+      text: `No data arrives. What the page shows is old. It tries again by itself.${reason}`,
+      ...(nowMs !== undefined && ageMs !== undefined && { sinceMs: nowMs - ageMs }),
     },
   ];
 }
@@ -162,19 +178,21 @@ function silenceAlarms({ overview, seconds }: Sale, nowMs: number | undefined): 
   if (isUnknown || recent.some((second) => countOf(second, ['not_open', 'paused', 'closed']) > 0)) {
     return [];
   }
-  const isClaim = (second: SaleSecond) => countOf(second, ['claimed', 'accepted']) > 0;
+  const isClaim = (second: SaleSecond) => countOf(second, ['claimed']) > 0;
   if (recent.some(isClaim)) return [];
   const last = seconds.findLast(isClaim);
   const beganMs = Math.max(opensMs ?? 0, seconds[0]?.atMs ?? 0);
   const sinceMs = last === undefined ? beganMs : last.atMs + 1_000;
   const refused = recent
     .flatMap(({ outcomes }) => Object.entries(outcomes ?? {}))
-    .reduce((sum, [code, count]) => (code === 'replayed' ? sum : sum + count), 0);
+    .reduce((sum, [code, count]) => (granted.has(code) ? sum : sum + count), 0);
+  const queued = recent.reduce((sum, second) => sum + countOf(second, ['accepted']), 0);
+  const intoQueue = queued === 0 ? '' : ` Put into the queue: ${formatCount(queued)}.`;
   const length = formatDuration(nowMs - sinceMs);
   return [
     {
       ...{ id: 'silence', severity: 'warning', section: 'alarms-of-the-console' },
-      text: `The sale is open with ${formatCount(remaining_amount)} units left, but no claim has succeeded for ${length}. Refused in the last minute: ${formatCount(refused)}.`,
+      text: `The sale is open with ${formatCount(remaining_amount)} units left, but no claim has succeeded for ${length}. Refused in the last minute: ${formatCount(refused)}.${intoQueue}`,
       sinceMs,
     },
   ];

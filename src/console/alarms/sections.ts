@@ -7,12 +7,13 @@ const alerts = [
     'eventsundelivered',
     'webhookdisabled',
     'queueaway',
+    'ticketsold',
     'deadletters',
     'goodputfalls',
   ] as const),
 ] as const;
 
-/** The files with the sections that alarms link to, and the anchors of these. The build makes a page of them. */
+/** The files with the sections that alarms and other sections link to, and the anchors of these. The build makes a page of them. */
 export const sectionFiles = {
   'docs/runbook.md': alerts.map((alert) => `firstcome${alert}` as const),
   'docs/watch-a-sale.md': ['alarms-of-the-console'],

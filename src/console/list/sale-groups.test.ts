@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import type { CouponSummary, ListCouponsArguments } from '../../client.ts';
-import { readSaleGroups } from './sale-groups.ts';
+import { lacksSales, readSaleGroups } from './sale-groups.ts';
 
 const counts = { open: 50, paused: 50, scheduled: 50, closed: 50 };
 const everything = { state: undefined, namePrefix: '', isArchived: false };
@@ -73,4 +73,20 @@ describe('readSaleGroups', () => {
     const result = await readSaleGroups(async () => refused, everything, counts, signal);
     expect(result).toBe(refused);
   });
+});
+
+describe('lacksSales', () => {
+  const sales = Array(50).fill({ name: 'A' }) as CouponSummary[];
+
+  it.each([
+    [51, true, true],
+    [51, false, false],
+    [50, true, false],
+  ])(
+    'of 50 sales, where %d are to be shown and there are more: %s, says %s',
+    (open, hasMore, is) => {
+      const group = { state: 'open', sales, hasMore } as const;
+      expect(lacksSales([group], { ...counts, open })).toBe(is);
+    },
+  );
 });

@@ -20,6 +20,14 @@ export type SaleGroup = {
   hasMore: boolean;
 };
 
+/** Whether a group has fewer sales than are to be shown of it, and the service has more. */
+export function lacksSales(
+  groups: readonly Pick<SaleGroup, 'state' | 'sales' | 'hasMore'>[],
+  counts: Record<CouponState, number>,
+): boolean {
+  return groups.some(({ state, sales, hasMore }) => hasMore && sales.length < counts[state]);
+}
+
 type ListCoupons = (
   args: ListCouponsArguments,
   options: { signal: AbortSignal },

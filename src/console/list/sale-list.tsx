@@ -12,7 +12,7 @@ import './list.css';
 import { ListAge } from './list-age.tsx';
 import { NameSearch } from './name-search.tsx';
 import { filterOf, type SaleFilter } from './sale-filter.ts';
-import { readSaleGroups, type SaleGroup } from './sale-groups.ts';
+import { lacksSales, readSaleGroups, type SaleGroup } from './sale-groups.ts';
 import { SaleRow } from './sale-row.tsx';
 import { useClaimRates } from './use-claim-rates.ts';
 import { useKeptFocus } from './use-kept-focus.ts';
@@ -43,17 +43,14 @@ export function SaleList({ query }: { query: URLSearchParams }) {
       readSaleGroups((args, options) => service.listCoupons(args, options), filter, counts, signal),
     { key: JSON.stringify(filter), everyMs },
   );
-  const { reload } = read;
-  const isFirst = useRef(true);
-  useEffect(() => {
-    if (!isFirst.current && counts.closed > stepCount) reload();
-    isFirst.current = false;
-  }, [counts.closed, reload]);
-
   // While another filter is read, what was there stays, so that the page does not jump.
   const latest = useRef<SaleGroup[] | undefined>(undefined);
   if (read.value !== undefined) latest.current = read.value;
   const groups = read.value ?? latest.current;
+  const { reload } = read;
+  useEffect(() => {
+    if (lacksSales(latest.current ?? [], counts)) reload();
+  }, [counts, reload]);
   const open = groups?.find(({ state }) => state === 'open')?.sales ?? [];
   const rates = useClaimRates(open.map(({ name }) => name));
   const root = useKeptFocus<HTMLDivElement>();

@@ -5,8 +5,8 @@ import { Link } from '../routing/link.tsx';
 import { formatCount, formatRate } from '../ui/format.ts';
 import { StateBadge } from '../ui/state-badge.tsx';
 import { Text } from '../ui/text.tsx';
-import type { ClaimRates } from './claim-rates.ts';
 import { NextEvent } from './next-event.tsx';
+import type { ClaimRates } from './use-claim-rates.ts';
 
 /** One sale of the list. */
 export function SaleRow({ sale, rates }: { sale: CouponSummary; rates: ClaimRates | undefined }) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useId } from 'preact/hooks';
 import type { Overview } from '../../client.ts';
-import { type Rates, ratesOf } from '../../figures/rates.ts';
+import { type Rates, rateSeconds, ratesOf } from '../../figures/rates.ts';
 import type { Sale } from '../live/sale-data.ts';
 import { formatCount, formatDuration, formatRate, unknown } from '../ui/format.ts';
-import { rateSeconds, Tile } from './sale-numbers.tsx';
+import { Tile } from './sale-numbers.tsx';
 
 /** The claims of a sale by state, and its refusals by error code. */
 export function SaleBreakdown({ sale: { overview, seconds, status } }: { sale: Sale }) {

@@ -3,16 +3,18 @@ import { useEffect } from 'preact/hooks';
 import type { CouponSummary } from '../../client.ts';
 import type { Sale } from '../live/sale-data.ts';
 import { formatDistance, formatDuration, showInvisible, unknown } from '../ui/format.ts';
+import { RefusalNote } from '../ui/refusal-note.tsx';
 import { StateBadge } from '../ui/state-badge.tsx';
 import { Moment, Text } from '../ui/text.tsx';
 import { useServerNow } from '../ui/use-now.ts';
 import { nextTime } from './sale-times.ts';
-import { StaleNote } from './stale-note.tsx';
 
 /** Which sale it is, its state, what happens to it next, and how old what the page shows is. */
 export function SaleHeader({ sale }: { sale: Sale }) {
   const { name, overview } = sale;
   const coupon = overview?.coupon;
+  // A session that has ended has a dialog of its own.
+  const refusal = sale.refusal?.outcome === 'unauthorized' ? undefined : sale.refusal;
   useEffect(() => {
     const { title } = document;
     document.title = `${showInvisible(name)} – firstcome console`;
@@ -41,7 +43,7 @@ export function SaleHeader({ sale }: { sale: Sale }) {
         </p>
       )}
       <Times sale={sale} />
-      <StaleNote sale={sale} />
+      {sale.status === 'connecting' && <RefusalNote refusal={refusal} />}
     </header>
   );
 }

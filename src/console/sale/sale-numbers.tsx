@@ -2,13 +2,10 @@
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import type { Overview } from '../../client.ts';
-import { ratesOf } from '../../figures/rates.ts';
+import { rateSeconds, ratesOf } from '../../figures/rates.ts';
 import { timeToSoldOutMs } from '../../figures/time-to-sold-out.ts';
 import type { Sale } from '../live/sale-data.ts';
 import { formatCount, formatDuration, formatMilliseconds, formatRate } from '../ui/format.ts';
-
-/** Rates are means of so many seconds. */
-export const rateSeconds = 5;
 
 /** The numbers of a sale. What is unknown is a dash. */
 export function SaleNumbers({ sale }: { sale: Sale }) {

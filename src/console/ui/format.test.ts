@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   formatCount,
   formatCountOf,
@@ -47,6 +47,16 @@ describe('a moment', () => {
     const { local, utc } = formatMoment('2030-01-31T18:00:00Z', 'America/New_York');
     expect(local).toBe('Thu, 31 Jan 2030, 13:00:00 GMT-5');
     expect(utc).toBe('2030-01-31 18:00:00 UTC');
+  });
+
+  it('are written with one format for all of a zone: a list has hundreds of moments', () => {
+    const { DateTimeFormat } = Intl;
+    const created = vi.spyOn(Intl, 'DateTimeFormat').mockImplementation(function create(...args) {
+      return new DateTimeFormat(...args);
+    });
+    for (let second = 0; second < 3; second += 1) formatMoment(second * 1_000, 'Asia/Tokyo');
+    expect(created.mock.calls.length).toBe(1);
+    created.mockRestore();
   });
 });
 

@@ -71,12 +71,24 @@ export function formatMoment(
   timeZone?: string,
 ): { local: string; utc: string } {
   const date = new Date(moment);
-  const local = new Intl.DateTimeFormat('en-GB', {
-    ...{ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' },
-    ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' },
-    ...(timeZone === undefined ? {} : { timeZone }),
-  }).format(date);
+  const local = momentsIn(timeZone).format(date);
   return { local, utc: `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC` };
+}
+
+// Creating one takes far longer than using it, and a list shows hundreds of moments.
+const moments = new Map<string | undefined, Intl.DateTimeFormat>();
+
+function momentsIn(timeZone: string | undefined): Intl.DateTimeFormat {
+  let format = moments.get(timeZone);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat('en-GB', {
+      ...{ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' },
+      ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' },
+      ...(timeZone === undefined ? {} : { timeZone }),
+    });
+    moments.set(timeZone, format);
+  }
+  return format;
 }
 
 // Characters that are invisible, or change the direction or the place of those around them.

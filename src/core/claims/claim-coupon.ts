@@ -19,15 +19,18 @@ export function withMetrics(
 ): ClaimCoupon {
   return (command) => {
     const arrivedMs = clock.nowMs();
-    const count = (outcome: string) =>
-      metrics.answered(outcome, (clock.nowMs() - arrivedMs) / 1000, command.couponName);
+    const count = (outcome: string, isOfTicket = false) => {
+      const seconds = (clock.nowMs() - arrivedMs) / 1000;
+      metrics.answered(outcome, seconds, command.couponName, isOfTicket);
+    };
     return claimCoupon(command).then(
-      (outcome) => {
-        count(outcome.outcome);
-        return outcome;
+      (answer) => {
+        count(answer.outcome, answer.isOfTicket);
+        return answer;
       },
       (error: unknown) => {
-        count(error instanceof AppError ? error.code : 'internal');
+        if (error instanceof AppError) count(error.code, error.isOfTicket);
+        else count('internal');
         throw error;
       },
     );

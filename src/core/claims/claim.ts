@@ -62,8 +62,13 @@ export type ClaimOutcome =
   | { outcome: 'not_open'; opensAt: string; opensInSeconds: number }
   | { outcome: 'coupon_not_found' | 'paused' | 'closed' | 'sold_out' | 'claim_limit_reached' };
 
-/** The answer to a claim: its decision, or the ticket of a claim that waits in the queue for its decision. */
-export type ClaimAnswer = ClaimOutcome | { outcome: 'accepted'; ticketId: string };
+/**
+ * The answer to a claim: its decision, or the ticket of a claim that waits in the queue for its decision. `isOfTicket`: the
+ * claim has waited for the final state of its ticket.
+ */
+export type ClaimAnswer =
+  | (ClaimOutcome & { isOfTicket?: true })
+  | { outcome: 'accepted'; ticketId: string; isOfTicket?: false };
 
 /** What a caller can do with a claim that exists. */
 export type ClaimChange = 'confirm' | 'release' | 'redeem';

@@ -177,8 +177,11 @@ export type ClaimReader = {
 
 /** What the engine counts. Called on the hot path: an implementation adds to a number and returns. */
 export type ClaimMetrics = {
-  /** A claim of this coupon was answered: its outcome, or the code of a fault, and the seconds since the claim arrived. */
-  answered(outcome: string, seconds: number, couponName: string): void;
+  /**
+   * A claim of this coupon was answered: its outcome, or the code of a fault, and the seconds since the claim arrived.
+   * `isOfTicket`: with the final state of its ticket, which the process counts that has settled it.
+   */
+  answered(outcome: string, seconds: number, couponName: string, isOfTicket?: boolean): void;
   /** A claim, or a change of one, was refused on arrival; `reason` is a key of `admissionRefusals`. */
   shed(reason: string): void;
   batchDecided(batch: { size: number; commitSeconds: number }): void;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
+import { noteTicketMetrics } from '../../../test/support/fake-tickets.ts';
 import { bucketOf } from './answer-times.ts';
 import { OutcomeCounts, unreadName } from './outcome-counts.ts';
 
@@ -37,6 +38,25 @@ describe('counts of outcomes', () => {
     });
     expect(counts.take()).toEqual({ coupons: [], isComplete: true });
     expect(passed).toHaveLength(6);
+  });
+
+  it('have each ticket once, where it is settled, and the time of the answer where its caller waits', () => {
+    const [accepting, deciding] = [setup(), setup()];
+    const { metrics, noted } = noteTicketMetrics();
+    const tickets = deciding.counts.countingTickets(metrics);
+    tickets.settled({ state: 'decided', outcome: { outcome: 'sold_out' } }, 'A');
+    accepting.metrics.answered('sold_out', 0.004, 'A', true);
+    accepting.metrics.answered('overloaded', 0.001, 'A', true);
+    expect(accepting.passed).toContainEqual(['sold_out', 0.004, 'A', true]);
+    tickets.settled({ state: 'expired' }, 'A');
+    const problem = { code: 'invalid_request', detail: 'too long' } as const;
+    tickets.settled({ state: 'failed', problem }, 'A');
+    const outcomes = { sold_out: 1, overloaded: 1, invalid_request: 1 };
+    expect(deciding.counts.take().coupons).toEqual([{ couponName: 'A', outcomes, times: [] }]);
+    const [answered] = accepting.counts.take().coupons;
+    expect(answered).toMatchObject({ couponName: 'A', outcomes: {} });
+    expect(answered?.times.reduce((sum, count) => sum + count)).toBe(2);
+    expect(noted).toEqual(['settled sold_out of A', 'settled expired of A', 'settled failed of A']);
   });
 
   it('leave out names that are no coupons', () => {

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ClaimMetrics, EarlyRefusalMetrics } from '../claims/ports.ts';
 import { errorCodes } from '../errors.ts';
+import type { TicketMetrics } from '../tickets/ports.ts';
+import { answerTo } from '../tickets/ticket.ts';
 import { bucketCount, bucketOf } from './answer-times.ts';
 
-/** What a claim can be answered: its outcome, or the code of an error. `accepted`: it got a ticket. */
+/** What a claim can get: its outcome, or the code of an error. `accepted`: it got a ticket. */
 export const countedOutcomes = ['claimed', 'replayed', 'accepted', ...errorCodes] as const;
 
 /** One of `countedOutcomes`. */
 export type CountedOutcome = (typeof countedOutcomes)[number];
 
-/** How many claims were answered with each outcome that occurred. */
+/** How many claims got each outcome that occurred. */
 export type OutcomeTally = { [Outcome in CountedOutcome]?: number };
 
 /** What was counted of one coupon. */
@@ -34,8 +36,8 @@ const isUnproven = (outcome: string) => unproven.has(outcome) || outcome === 'ra
 type Slot = { outcomes: Uint32Array; times: Uint32Array; isTaken: boolean };
 
 /**
- * Counts the answers to claims, by coupon and outcome, between two calls of `take`. On the path of a claim it looks up the
- * slot of the coupon and adds to two numbers. There are slots for a limited number of coupons. Claims whose
+ * Counts the answers to claims and the final states of tickets, by coupon and outcome, between two calls of `take`. On the
+ * path of a claim it looks up the slot of the coupon and adds to two numbers. There are slots for a limited number of coupons. Claims whose
  * coupon may not exist get no more than half of them, and so do other changes of the stock.
  */
 export class OutcomeCounts {
@@ -53,17 +55,30 @@ export class OutcomeCounts {
   ): Metrics {
     return {
       ...metrics,
-      answered: (outcome, seconds, couponName) => {
-        const slot = this.add(couponName, outcome);
+      answered: (outcome, seconds, couponName, isOfTicket) => {
+        const slot = this.slotOf(couponName, outcome);
         if (slot !== undefined) {
           const bucket = bucketOf(seconds * 1000);
           slot.times[bucket] = (slot.times[bucket] as number) + 1;
+          // The process that has settled the ticket counts it, also where nobody waits.
+          if (!isOfTicket) add(slot, outcome);
         }
-        metrics.answered(outcome, seconds, couponName);
+        metrics.answered(outcome, seconds, couponName, isOfTicket);
       },
       refusedEarly: (code, couponName) => {
-        this.add(couponName ?? unreadName, code);
+        this.count(couponName ?? unreadName, code);
         metrics.refusedEarly(code, couponName);
+      },
+    };
+  }
+
+  /** The same metrics. Tickets that this process settles are counted here too, as those who wait for them are answered. */
+  countingTickets(metrics: TicketMetrics): TicketMetrics {
+    return {
+      ...metrics,
+      settled: (result, couponName) => {
+        this.count(couponName, answerTo(result));
+        metrics.settled(result, couponName);
       },
     };
   }
@@ -92,7 +107,12 @@ export class OutcomeCounts {
     return { coupons, isComplete };
   }
 
-  private add(couponName: string, outcome: string): Slot | undefined {
+  private count(couponName: string, outcome: string): void {
+    const slot = this.slotOf(couponName, outcome);
+    if (slot !== undefined) add(slot, outcome);
+  }
+
+  private slotOf(couponName: string, outcome: string): Slot | undefined {
     // Such a claim is of no coupon.
     if (outcome === 'coupon_not_found') return undefined;
     const slot =
@@ -101,8 +121,6 @@ export class OutcomeCounts {
       this.isComplete = false;
       return undefined;
     }
-    const place = placeOf.get(outcome) ?? (placeOf.get('internal') as number);
-    slot.outcomes[place] = (slot.outcomes[place] as number) + 1;
     slot.isTaken = true;
     return slot;
   }
@@ -123,6 +141,11 @@ export class OutcomeCounts {
     slots.set(couponName, slot);
     return slot;
   }
+}
+
+function add({ outcomes }: Slot, outcome: string): void {
+  const place = placeOf.get(outcome) ?? (placeOf.get('internal') as number);
+  outcomes[place] = (outcomes[place] as number) + 1;
 }
 
 function tallyOf({ outcomes }: Slot): OutcomeTally {

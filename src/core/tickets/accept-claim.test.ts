@@ -35,8 +35,8 @@ function setup({ waitingMax = 10 } = {}) {
       ...{ couponName: 'LAUNCH', userId: 'ada', idempotencyKey: 'key-1', claimId, waitMs },
     }).then(
       (answer) => answers.push(answer),
-      ({ code, detail, claimId: id, ticketId, fields }: AppError) =>
-        answers.push({ code, detail, claimId: id, ticketId, fields }),
+      ({ code, detail, claimId: id, ticketId, fields, isOfTicket }: AppError) =>
+        answers.push({ code, detail, claimId: id, ticketId, fields, isOfTicket }),
     );
     return flushPromises();
   };
@@ -76,7 +76,7 @@ describe('the acceptance of a claim', () => {
     await confirm();
     expect(answers).toEqual([]);
     await resolve('c1', soldOut);
-    expect(answers).toEqual([{ outcome: 'sold_out' }]);
+    expect(answers).toEqual([{ outcome: 'sold_out', isOfTicket: true }]);
     expect(decided).toEqual(['LAUNCH sold_out']);
     expect(noted).toEqual(['accepted', 'ended decided']);
   });
@@ -85,7 +85,7 @@ describe('the acceptance of a claim', () => {
     const { answers, claim, confirm, resolve } = setup();
     await claim('c1', 5_000);
     await resolve('c1', soldOut);
-    expect(answers).toEqual([{ outcome: 'sold_out' }]);
+    expect(answers).toEqual([{ outcome: 'sold_out', isOfTicket: true }]);
     await confirm('unknown');
     expect(answers).toHaveLength(1);
   });
@@ -125,7 +125,7 @@ describe('the acceptance of a claim', () => {
     await confirm();
     await resolve('c1', { state: 'expired' });
     expect(answers).toMatchObject([
-      { code: 'overloaded', detail: 'the claim was not decided in time' },
+      { code: 'overloaded', detail: 'the claim was not decided in time', isOfTicket: true },
     ]);
     expect(decided).toEqual([]);
   });
@@ -137,7 +137,7 @@ describe('the acceptance of a claim', () => {
     const fields = [{ field: 'user_id', message: 'must be another one' }];
     const problem = { code: 'invalid_request', detail: 'not allowed', fields } as const;
     await resolve('c1', { state: 'failed', problem });
-    expect(answers).toMatchObject([problem]);
+    expect(answers).toMatchObject([{ ...problem, isOfTicket: true }]);
   });
 
   it.each([
@@ -182,7 +182,7 @@ describe('the acceptance of a claim', () => {
     await claim('c1', 5_000);
     await confirm('unknown');
     await resolve('c1', soldOut);
-    expect(answers).toEqual([{ outcome: 'sold_out' }]);
+    expect(answers).toEqual([{ outcome: 'sold_out', isOfTicket: true }]);
   });
 
   it('measures the clock of the database where it is not known', async () => {

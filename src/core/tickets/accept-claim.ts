@@ -9,7 +9,7 @@ import type {
   TicketMetrics,
   TicketResults,
 } from './ports.ts';
-import type { TicketIds, TicketProblem, TicketResult } from './ticket.ts';
+import { answerTo, type TicketIds, type TicketProblem, type TicketResult } from './ticket.ts';
 import type { TicketWaiters } from './ticket-waiters.ts';
 
 /** What the acceptance works with. */
@@ -150,7 +150,7 @@ class Acceptance {
       return;
     }
     onDecided(this.command.couponName, result.outcome.outcome);
-    this.succeed(result.outcome);
+    this.succeed({ ...result.outcome, isOfTicket: true });
   }
 
   private answerWithoutDecision(): void {
@@ -193,12 +193,8 @@ function maybeAccepted(claimId: string, ticketId: string): AppError {
 
 /** The fault that a claim without a decision is answered with. Nothing of it is stored, and nothing ever will be. */
 function faultOf(result: Exclude<TicketResult, { state: 'decided' }>): AppError {
-  return result.state === 'expired'
-    ? new AppError('overloaded', { detail: 'the claim was not decided in time' })
-    : faultOfProblem(result.problem);
-}
-
-/** The problem of a failed ticket as a fault. */
-function faultOfProblem({ code, detail, fields }: TicketProblem): AppError {
-  return new AppError(code, { detail, ...(fields !== undefined && { fields }) });
+  const problem: Partial<TicketProblem> = result.state === 'failed' ? result.problem : {};
+  const { detail = 'the claim was not decided in time', fields } = problem;
+  const options = { detail, isOfTicket: true, ...(fields !== undefined && { fields }) };
+  return new AppError(answerTo(result), options);
 }

@@ -117,7 +117,7 @@ describe('the consumer', () => {
     await decide('c1');
     expect(queue.settled).toEqual([['c1', { kind: 'done' }]]);
     expect(resolved).toEqual([['c1', { state: 'decided', outcome: soldOut }]]);
-    expect([noted, results.sent]).toEqual([['settled sold_out'], []]);
+    expect([noted, results.sent]).toEqual([['settled sold_out of LAUNCH'], []]);
   });
 
   it.each([
@@ -308,7 +308,7 @@ describe('a claim that cannot be decided', () => {
     const problem = { code: 'invalid_request', detail: invalid.detail, fields: invalid.fields };
     expect(store.results.get('c1')).toEqual({ state: 'failed', problem });
     expect(resolved).toEqual([['c1', { state: 'failed', problem }]]);
-    expect([queue.dispositions, noted]).toEqual([['c1 done'], ['settled failed']]);
+    expect([queue.dispositions, noted]).toEqual([['c1 done'], ['settled failed of LAUNCH']]);
   });
 
   it('gets the final state that is stored, where another one is', async () => {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { ClaimOutcome } from '../claims/claim.ts';
 import type { QueuedClaim, Ticket, TicketProblem, TicketResult } from './ticket.ts';
 
 /**
@@ -92,8 +91,8 @@ export type TicketMetrics = {
   waitEnded(end: TicketResult['state'] | 'accepted'): void;
   /** A result that a request waited for was found in the database, since its message was lost or late. */
   foundByPoll(): void;
-  /** This process has settled a ticket, or found its stored final state. `outcome` is that of its decision. */
-  settled(outcome: ClaimOutcome['outcome'] | 'expired' | 'failed'): void;
+  /** This process has settled a ticket of this coupon, or found its stored final state. */
+  settled(result: TicketResult, couponName: string): void;
   /** A decision has failed: the claim is delivered again, or has become a dead letter. */
   attemptFailed(next: 'retry' | 'dead'): void;
   /** The database is away, and this process has stopped to take claims from the queue. */

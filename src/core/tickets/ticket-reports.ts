@@ -35,9 +35,9 @@ export class TicketReports {
   }
 
   /** Reports a final state. */
-  report({ claimId, replyTo }: QueuedClaim, result: TicketResult): void {
+  report({ claimId, couponName, replyTo }: QueuedClaim, result: TicketResult): void {
     const { clock, metrics, results, waiters } = this.options;
-    metrics.settled(result.state === 'decided' ? result.outcome.outcome : result.state);
+    metrics.settled(result, couponName);
     waiters.resolve(claimId, result);
     if (replyTo === undefined || replyTo === results.address) return;
     if (this.replies.size === 0) clock.atEndOfTurn(() => this.sendReplies());

@@ -30,6 +30,22 @@ export type TicketResult =
   | { state: 'expired' }
   | { state: 'failed'; problem: TicketProblem };
 
+/** How a claim that waits for this state is answered: the outcome of its decision, or the code of a fault. */
+export function answerTo(result: Exclude<TicketResult, { state: 'decided' }>): TicketFault;
+export function answerTo(result: TicketResult): ClaimOutcome['outcome'] | TicketFault;
+export function answerTo(result: TicketResult): ClaimOutcome['outcome'] | TicketFault {
+  switch (result.state) {
+    case 'decided':
+      return result.outcome.outcome;
+    case 'expired':
+      return 'overloaded';
+    case 'failed':
+      return result.problem.code;
+  }
+}
+
+type TicketFault = TicketProblem['code'] | 'overloaded';
+
 /** Why a ticket has failed, for its caller. */
 export type TicketProblem = {
   code: 'invalid_request' | 'internal' | 'unavailable';

@@ -577,6 +577,30 @@ describe('an error', () => {
     );
   });
 
+  it('escapes what moves, hides or reorders text, in errors and in output', async () => {
+    const hostile = '\u202ea\u001b[2J\u009b\u200b';
+    const escaped = '\\u202ea\\u001b[2J\\u009b\\u200b';
+    for (const columns of [undefined, 80]) {
+      const { stderr } = await run(['serve'], failing(named('StartError', hostile)), columns);
+      expect(stderr).toBe(`firstcome: ${escaped}\n`);
+      const mistakes = Object.assign(named('DrillOptionsError', ''), { mistakes: [hostile] });
+      const refused = await run(['serve'], failing(mistakes), columns);
+      expect(refused.stderr).toContain(`firstcome: ${escaped}\n`);
+    }
+    expect((await run(['serve'], failing(named('TypeError', hostile)))).stderr).toContain(escaped);
+    expect((await run(['serve', `--${hostile}`])).stderr).toContain(escaped);
+    const config = async () => hostile;
+    expect((await run(['config'], { config })).stdout).toBe(`${escaped}\n`);
+    const log: Program['log'] = async (_, output) => output.stderr(`${hostile}\n`);
+    expect((await run(['log'], { log })).stderr).toBe(`${escaped}\n`);
+  });
+
+  it('wraps an error line by its length after the escapes', async () => {
+    const words = Array.from({ length: 10 }, () => '\u202e\u202e').join(' ');
+    const { stderr } = await run(['serve'], failing(named('StartError', words)), 80);
+    for (const line of stderr.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
   it('prints an unexpected error with its stack and its cause, and exits with 70', async () => {
     const cause = new RangeError('the cause');
     const { code, stderr } = await run([], failing(new TypeError('a bug', { cause })));

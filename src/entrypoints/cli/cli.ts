@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The command line: turns arguments into one call of the program, and its result into text and an exit code. */
+import { shownLines } from '../../core/shown-text.ts';
 import { errorLine } from './error-line.ts';
 import { helpHint, rootHelp } from './help-text.ts';
 import type { Output, Program, Verdict } from './program.ts';
@@ -35,8 +36,9 @@ const processOutput: Output = {
 export async function runCli(
   args: readonly string[],
   program: Program,
-  output: Output = processOutput,
+  plainOutput: Output = processOutput,
 ): Promise<number> {
+  const output = harmlessOn(plainOutput);
   try {
     const answer = linesWithoutParser.get(args.join(' '));
     if (answer !== undefined) {
@@ -55,6 +57,15 @@ export async function runCli(
     }
     return await report(error, output);
   }
+}
+
+/** The output, on which no text of a caller, a service or a database moves, hides or reorders another one. */
+function harmlessOn(output: Output): Output {
+  return {
+    ...output,
+    stdout: (text) => output.stdout(shownLines(text)),
+    stderr: (text) => output.stderr(shownLines(text)),
+  };
 }
 
 const version = (program: Program) => program.version;

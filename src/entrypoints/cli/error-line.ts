@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { inLines } from '../../core/lines.ts';
+import { shownLines } from '../../core/shown-text.ts';
 import type { Output } from './program.ts';
 
 const prefix = 'firstcome: ';
@@ -11,5 +12,5 @@ const prefix = 'firstcome: ';
 export function errorLine(line: string, { errorColumns }: Output): string {
   // A line that starts with spaces is a command or statement to copy.
   if (errorColumns === undefined || line.startsWith('  ')) return prefix + line;
-  return prefix + inLines(line, errorColumns, ' '.repeat(prefix.length)).trimStart();
+  return prefix + inLines(shownLines(line), errorColumns, ' '.repeat(prefix.length)).trimStart();
 }

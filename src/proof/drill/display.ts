@@ -8,8 +8,8 @@ import type { ClassCounts } from './tally.ts';
 /** Where a drill shows its progress. */
 export type Terminal = {
   write(text: string): void;
-  /** Whether the output can be overwritten. */
-  isTerminal: boolean;
+  /** Writes a text that moves the cursor; undefined where the output cannot be overwritten. */
+  draw: ((text: string) => void) | undefined;
   /** Undefined where the width is unknown. */
   columns: number | undefined;
 };
@@ -51,18 +51,19 @@ export class Display {
 
   /** The interval between two updates. */
   get everyMs(): number {
-    return this.terminal.isTerminal ? 200 : 1000;
+    return this.terminal.draw === undefined ? 1000 : 200;
   }
 
   show(progress: Progress): void {
-    if (!this.terminal.isTerminal) {
-      this.terminal.write(`${plainLines(progress).join('\n')}\n`);
+    const { write, draw } = this.terminal;
+    if (draw === undefined) {
+      write(`${plainLines(progress).join('\n')}\n`);
       return;
     }
     const width = Math.min(columnsMax, Math.max(1, this.terminal.columns ?? columnsMax));
     const lines = block(progress).map((line) => clearLine + line.slice(0, width));
     const back = this.linesDrawn === 0 ? '' : up(this.linesDrawn);
-    this.terminal.write(`${back}${lines.join('\n')}\n`);
+    draw(`${back}${lines.join('\n')}\n`);
     this.linesDrawn = lines.length;
   }
 }

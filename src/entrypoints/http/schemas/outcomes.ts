@@ -30,8 +30,8 @@ export const OutcomeSecondBody = Type.Object(
       description: 'False: some counts are missing. Those that are there may be too low.',
     }),
     outcomes: Tally(
-      'How many claims of the coupon got each outcome or error code. `accepted`: the claim got a ticket. Those that did not ' +
-        'occur are left out. Null: unknown.',
+      'How many claims of the coupon got each outcome or error code. `accepted`: the claim got a ticket; its ' +
+        'decision is counted when it is made. Those that did not occur are left out. Null: unknown.',
     ),
     unattributed: Tally(
       'Claims that were refused before their body was read, by error code. They may be of any coupon. Null: unknown.',

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Texts of callers, made harmless for a terminal. */
-import type { Output } from '../entrypoints/cli/program.ts';
 
 // Control and format characters, such as U+202E; separators other than a space; what shows nothing or is undefined; and marks
 // that would cover other lines.
@@ -33,15 +32,6 @@ export function shownLines(text: string): string {
       (_, place) => `\\u${character.charCodeAt(place).toString(16).padStart(4, '0')}`,
     ).join('');
   });
-}
-
-/** The output, in which no text of a caller moves, hides or reorders another one. */
-export function shownOn(output: Output): Output {
-  return {
-    ...output,
-    stdout: (text) => output.stdout(shownLines(text)),
-    stderr: (text) => output.stderr(shownLines(text)),
-  };
 }
 
 const wide = new RegExp(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { columnsOf, cutTo, jsonText, quotedText, shownOn, shownText } from './shown-text.ts';
+import { columnsOf, cutTo, jsonText, quotedText, shownLines, shownText } from './shown-text.ts';
 
 describe('a text of a caller on a terminal', () => {
   it('has no character that moves, hides or reorders others', () => {
@@ -23,14 +23,10 @@ describe('a text of a caller on a terminal', () => {
     expect(JSON.parse(jsonText(hostile))).toEqual(hostile);
   });
 
-  it('is harmless on the output of a command, whose lines stay lines', () => {
-    const written: string[] = [];
-    const write = (text: string) => written.push(text);
-    const output = shownOn({ stdout: write, stderr: write, errorColumns: 80 });
-    output.stdout('{"user_id":"\u202e\u009b2J"}\nreason "\u200b"\n');
-    output.stderr('\u001b[2J\n');
-    expect(written).toEqual(['{"user_id":"\\u202e\\u009b2J"}\nreason "\\u200b"\n', '\\u001b[2J\n']);
-    expect(output.errorColumns).toBe(80);
+  it('is harmless in lines, which stay lines', () => {
+    expect(shownLines('{"user_id":"\u202e\u009b2J"}\nreason "\u200b"\n')).toBe(
+      '{"user_id":"\\u202e\\u009b2J"}\nreason "\\u200b"\n',
+    );
   });
 
   it('takes two columns for each wide character and none for a mark', () => {
