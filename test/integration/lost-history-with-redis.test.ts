@@ -89,6 +89,45 @@ describe.skipIf(!(await hasRedis()))('with Redis', () => {
     await waitFor('the loss', async () => (await health()).reason === 'history_lost');
   });
 
+  it('no service answers from what others share in Redis while calls are refused', async () => {
+    const other = await startService({
+      ...{ ...patience, DATABASE_URL: database.url, REDIS_URL: redis.url },
+      STOCK_CHECK_INTERVAL_MS: '0',
+    });
+    try {
+      const urls = [app?.url ?? '', other.url];
+      const read = (url: string, maxAge: number) =>
+        crowd.send(url, {
+          path: '/api/coupons/SALE',
+          headers: { 'Cache-Control': `max-age=${maxAge}` },
+        });
+      // Each service accepts a view that has a mark of its own.
+      await waitFor('a view for both services', async () => {
+        for (const url of urls) await read(url, 1);
+        const [key] = (await redis.command('KEYS', '*:view:SALE')) as string[];
+        const text = String(key && (await redis.command('GET', key)));
+        const marks = [...text.matchAll(/"([\w-]{12})\.\w+"/g)].map(([, processId]) => processId);
+        return new Set(marks).size === urls.length;
+      });
+      await loseBob();
+      await database.query(
+        `insert into lost_batches values
+          (gen_random_uuid(), 'SALE', 1, 0, 'bob', 2, null, now(), now(), 'another process')`,
+      );
+      for (const url of urls) {
+        await waitFor('the loss', async () => {
+          const { body } = await crowd.send(url, { path: '/health' });
+          return body.reason === 'history_lost';
+        });
+      }
+      for (const url of urls) {
+        expect(await read(url, 60)).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+      }
+    } finally {
+      await other.stop();
+    }
+  });
+
   it('what is no batch is ignored', async () => {
     await stop();
     for (const [id, text] of [
