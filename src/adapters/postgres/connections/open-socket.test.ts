@@ -3,8 +3,13 @@
 import dns from 'node:dns';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, expect, it, vi } from 'vitest';
+import {
+  createTemporaryFolder,
+  removeTemporaryFolder,
+} from '../../../../test/support/temporary-folder.ts';
 import { connectionConfig } from './connection-config.ts';
 import { openSocket } from './open-socket.ts';
 
@@ -81,6 +86,23 @@ it('a name that does not exist any more has no address', async () => {
     await expect(connectTo('gone.example', port)).rejects.toThrow('ENOTFOUND');
   } finally {
     close();
+  }
+});
+
+it('the path of a Unix socket is no name', async () => {
+  const folder = await createTemporaryFolder('socket');
+  const path = join(folder, '.s.PGSQL.5432');
+  const server = createServer((socket) => socket.destroy()).listen(path);
+  try {
+    await once(server, 'listening');
+    const names = answerWith(never);
+    const socket = openSocket().connect(path);
+    await once(socket, 'connect');
+    socket.destroy();
+    expect(names).toEqual([]);
+  } finally {
+    server.close();
+    await removeTemporaryFolder(folder);
   }
 });
 
