@@ -30,6 +30,14 @@ describe.skipIf(!(await hasRedis()))('with Redis', () => {
   const metric = async (line: string) =>
     String((await crowd.send(app?.url ?? '', { path: '/metrics' })).body).includes(`${line}\n`);
 
+  /** Waits until Redis has what was acknowledged. */
+  const untilShared = () =>
+    waitFor('what was acknowledged', async () => {
+      const keys = (await redis.command('KEYS', '*:acknowledged:*')) as string[];
+      const texts = keys.length > 0 ? await redis.command('MGET', ...keys) : [];
+      return String(texts).includes('"bob"');
+    });
+
   beforeEach(async () => {
     redis = await startRedis();
     database = await createTestDatabase();
@@ -38,11 +46,7 @@ describe.skipIf(!(await hasRedis()))('with Redis', () => {
     await waitFor('Redis', () => metric('firstcome_redis_up 1'));
     await crowd.createCoupon(url, 'SALE', 10);
     for (const userId of ['ada', 'bob']) await crowd.claim(url, { couponName: 'SALE', userId });
-    await waitFor('what was acknowledged', async () => {
-      const keys = (await redis.command('KEYS', '*:acknowledged:*')) as string[];
-      const texts = keys.length > 0 ? await redis.command('MGET', ...keys) : [];
-      return String(texts).includes('"bob"');
-    });
+    await untilShared();
   });
 
   afterEach(async () => {
@@ -68,6 +72,16 @@ describe.skipIf(!(await hasRedis()))('with Redis', () => {
       batches: object[];
     };
     expect(batches).toMatchObject([{ coupon_name: 'SALE', user_id: 'bob', position: 2 }]);
+  });
+
+  it('what was acknowledged is shared again when Redis has lost it, and once more at the end', async () => {
+    await redis.command('FLUSHALL');
+    await untilShared();
+    await redis.command('FLUSHALL');
+    await stop();
+    await loseBob();
+    await start();
+    await waitFor('the loss', async () => (await health()).reason === 'history_lost');
   });
 
   it('a service that starts on a complete database serves calls', async () => {
