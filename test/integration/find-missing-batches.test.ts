@@ -158,7 +158,7 @@ it('a missing batch is stored once, and counts no more once it is accepted', asy
   expect((await history.check([])).isLossStored).toBe(false);
 });
 
-it('whoever sees a missing batch sees all that were found before it, so that none is accepted unseen', async () => {
+it('a reader of a missing batch sees all that were found before it, so that none is accepted unseen', async () => {
   for (const userId of ['ada', 'bob']) await decide([claimOf('ONE', userId)]);
   await database.query('truncate claims, stock_ledger');
   const [ada, bob] = (await history.check(batches.list())).missing;

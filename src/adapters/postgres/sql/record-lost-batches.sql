@@ -1,5 +1,5 @@
 -- Stores acknowledged batches that this server lacks, found by the process $9. One that is stored already stays as it is.
--- One process after the other, also while a commit waits for a standby: whoever sees a batch sees all that were found before
+-- One process after the other, also while a commit waits for a standby: a reader of a batch sees all that were found before
 -- it. An operator accepts what was found up to the last one seen, and so accepts none unseen.
 -- Locks: the advisory lock (1718775663, 0), until the commit. Index: lost_batches_primary_key.
 with alone as materialized (
