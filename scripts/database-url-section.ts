@@ -47,6 +47,7 @@ export const databaseUrlSection: readonly string[] = [
   '  of two that answer, the one on the higher timeline. Each server is asked up to five times a second while a connection is',
   '  wanted, so a promotion is found within a second.',
   '- One connection to a server may take half of `DATABASE_CONNECT_TIMEOUT_MS`. The search has the other half.',
+  '- A name is looked up for each connection. While DNS gives no answer, the name has the address that it had before.',
   '- All servers have the same user, password, database and `sslmode`. With `verify-full` each must have a certificate for its',
   '  own name.',
   '- See [availability.md](availability.md) for what each setup survives.',

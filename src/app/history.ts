@@ -12,6 +12,8 @@ import type { HistoryLog, LostHistoryStore, SharedBatches } from '../core/histor
 
 const checkMs = 1_000;
 const publishMs = 250;
+// Redis may lose what it has, as at a restart.
+const republishMs = 10_000;
 const [redisWaitMs, redisTryMs] = [1_000, 50];
 
 /** Creates the guard of a process. Both of its pools are opened with it. */
@@ -39,27 +41,25 @@ export async function shareAcknowledged(
   shared: SharedBatches,
 ): Promise<() => Promise<void>> {
   await untilDone(async () => (await shared.read()) !== undefined);
-  let published = 0;
-  let publishing = Promise.resolve();
-  let isPublishing = false;
-  const publish = () => {
-    if (isPublishing || batches.count === published) return;
+  let published = { count: 0, atMs: systemClock.nowMs() };
+  let publishing: Promise<boolean> | undefined;
+  const publish = async (): Promise<boolean> => {
     const { count } = batches;
-    isPublishing = true;
-    publishing = shared.publish(batches.list()).then((isDone) => {
-      isPublishing = false;
-      if (isDone) published = count;
-    });
+    const isDone = await shared.publish(batches.list());
+    if (isDone) published = { count, atMs: systemClock.nowMs() };
+    return isDone;
   };
-  const stop = systemClock.every(publishMs, publish);
+  const stop = systemClock.every(publishMs, () => {
+    const isOld = batches.count > 0 && systemClock.nowMs() - published.atMs >= republishMs;
+    if (publishing !== undefined || (batches.count === published.count && !isOld)) return;
+    publishing = publish().finally(() => {
+      publishing = undefined;
+    });
+  });
   return async () => {
     stop();
     await publishing;
-    await untilDone(async () => {
-      publish();
-      await publishing;
-      return batches.count === published;
-    });
+    if (batches.count > 0) await untilDone(publish);
   };
 }
 

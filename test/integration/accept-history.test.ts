@@ -6,6 +6,8 @@ import type { App } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { AcceptHistoryOptions } from '../../src/entrypoints/cli/program.ts';
 import { createFirstcome } from '../../src/library.ts';
+import { adminKey } from '../support/access-keys.ts';
+import { logIn } from '../support/console-session.ts';
 import { openPool } from '../support/open-pool.ts';
 import { patience, startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
@@ -195,5 +197,31 @@ it('an embedded engine refuses calls too, and can list and accept a loss', async
   } finally {
     await engine.stop();
     await pool.end();
+  }
+});
+
+it('operators log in to the console while calls are refused, and their sessions last', async () => {
+  const env = { ...patience, DATABASE_URL: database.url, ADMIN_API_KEY: adminKey };
+  const [first, other] = await Promise.all([startService(env), startService(env)]);
+  try {
+    const before = await logIn(adminKey, first.url);
+    await storeLoss('SALE');
+    for (const { url } of [first, other]) {
+      await waitFor('refusals', async () => {
+        const { reason } = (await (await fetch(`${url}/health`)).json()) as { reason?: string };
+        return reason === 'history_lost';
+      });
+    }
+    const during = await logIn(adminKey, first.url);
+    // Each is unknown to the other service.
+    for (const Cookie of [before, during]) {
+      const answer = await fetch(`${other.url}/api/lost-history`, {
+        headers: { Cookie, 'Sec-Fetch-Site': 'same-origin' },
+      });
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toMatchObject({ total: 1 });
+    }
+  } finally {
+    await Promise.all([first.stop(), other.stop()]);
   }
 });

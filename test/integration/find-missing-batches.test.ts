@@ -15,6 +15,7 @@ import { change } from '../support/batch-commands.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { usesOf } from '../support/table-uses.ts';
 import { createRole, createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
 let stores: Stores;
@@ -155,6 +156,35 @@ it('a missing batch is stored once, and counts no more once it is accepted', asy
   expect(await history.check(batches.list())).toMatchObject({ isLossStored: false, missing: [] });
   await history.record(lost);
   expect((await history.check([])).isLossStored).toBe(false);
+});
+
+it('a reader of a missing batch sees all that were found before it, so that none is accepted unseen', async () => {
+  for (const userId of ['ada', 'bob']) await decide([claimOf('ONE', userId)]);
+  await database.query('truncate claims, stock_ledger');
+  const [ada, bob] = (await history.check(batches.list())).missing;
+  const other = new pg.Client({ connectionString: database.url });
+  await other.connect();
+  try {
+    await client.query('begin');
+    await history.record(ada ? [ada] : []);
+    const recording = newHistoryConnection(other, 'test/2').record(bob ? [bob] : []);
+    const seen = () => database.query('select user_id from lost_batches');
+    await waitFor('the other process', async () => {
+      const waiting = await database.query(
+        `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+      );
+      return waiting.length > 0 || (await seen()).length > 0;
+    });
+    expect(await seen()).toEqual([]);
+    await client.query('commit');
+    await recording;
+    expect(await database.query('select user_id from lost_batches order by found_at')).toEqual([
+      { user_id: 'ada' },
+      { user_id: 'bob' },
+    ]);
+  } finally {
+    await other.end();
+  }
 });
 
 it('the lookup reads no table from end to end', async () => {

@@ -30,6 +30,14 @@ describe.skipIf(!(await hasRedis()))('with Redis', () => {
   const metric = async (line: string) =>
     String((await crowd.send(app?.url ?? '', { path: '/metrics' })).body).includes(`${line}\n`);
 
+  /** Waits until Redis has what was acknowledged. */
+  const untilShared = () =>
+    waitFor('what was acknowledged', async () => {
+      const keys = (await redis.command('KEYS', '*:acknowledged:*')) as string[];
+      const texts = keys.length > 0 ? await redis.command('MGET', ...keys) : [];
+      return String(texts).includes('"bob"');
+    });
+
   beforeEach(async () => {
     redis = await startRedis();
     database = await createTestDatabase();
@@ -38,11 +46,7 @@ describe.skipIf(!(await hasRedis()))('with Redis', () => {
     await waitFor('Redis', () => metric('firstcome_redis_up 1'));
     await crowd.createCoupon(url, 'SALE', 10);
     for (const userId of ['ada', 'bob']) await crowd.claim(url, { couponName: 'SALE', userId });
-    await waitFor('what was acknowledged', async () => {
-      const keys = (await redis.command('KEYS', '*:acknowledged:*')) as string[];
-      const texts = keys.length > 0 ? await redis.command('MGET', ...keys) : [];
-      return String(texts).includes('"bob"');
-    });
+    await untilShared();
   });
 
   afterEach(async () => {
@@ -70,6 +74,16 @@ describe.skipIf(!(await hasRedis()))('with Redis', () => {
     expect(batches).toMatchObject([{ coupon_name: 'SALE', user_id: 'bob', position: 2 }]);
   });
 
+  it('what was acknowledged is shared again when Redis has lost it, and once more at the end', async () => {
+    await redis.command('FLUSHALL');
+    await untilShared();
+    await redis.command('FLUSHALL');
+    await stop();
+    await loseBob();
+    await start();
+    await waitFor('the loss', async () => (await health()).reason === 'history_lost');
+  });
+
   it('a service that starts on a complete database serves calls', async () => {
     await stop();
     const { url } = await start();
@@ -87,6 +101,45 @@ describe.skipIf(!(await hasRedis()))('with Redis', () => {
     expect((await health()).status).toBe('healthy');
     redis.resume();
     await waitFor('the loss', async () => (await health()).reason === 'history_lost');
+  });
+
+  it('no service answers from what others share in Redis while calls are refused', async () => {
+    const other = await startService({
+      ...{ ...patience, DATABASE_URL: database.url, REDIS_URL: redis.url },
+      STOCK_CHECK_INTERVAL_MS: '0',
+    });
+    try {
+      const urls = [app?.url ?? '', other.url];
+      const read = (url: string, maxAge: number) =>
+        crowd.send(url, {
+          path: '/api/coupons/SALE',
+          headers: { 'Cache-Control': `max-age=${maxAge}` },
+        });
+      // Each service accepts a view that has a mark of its own.
+      await waitFor('a view for both services', async () => {
+        for (const url of urls) await read(url, 1);
+        const [key] = (await redis.command('KEYS', '*:view:SALE')) as string[];
+        const text = String(key && (await redis.command('GET', key)));
+        const marks = [...text.matchAll(/"([\w-]{12})\.\w+"/g)].map(([, processId]) => processId);
+        return new Set(marks).size === urls.length;
+      });
+      await loseBob();
+      await database.query(
+        `insert into lost_batches values
+          (gen_random_uuid(), 'SALE', 1, 0, 'bob', 2, null, now(), now(), 'another process')`,
+      );
+      for (const url of urls) {
+        await waitFor('the loss', async () => {
+          const { body } = await crowd.send(url, { path: '/health' });
+          return body.reason === 'history_lost';
+        });
+      }
+      for (const url of urls) {
+        expect(await read(url, 60)).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+      }
+    } finally {
+      await other.stop();
+    }
   });
 
   it('what is no batch is ignored', async () => {

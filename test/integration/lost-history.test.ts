@@ -142,6 +142,46 @@ describe('after a failover to a standby that was behind', () => {
     expect((await claim(app, 'SALE', 'eve')).status).toBe(200);
   });
 
+  it('what a service finds that was cut off meanwhile stops all services again, and is accepted on its own', async () => {
+    const app = await startNode();
+    const cutOff = await FaultProxy.before(pair.primary.url());
+    const late = await startNode({ DATABASE_URL: cutOff.urlOf(pair.primary.url()) });
+    try {
+      await crowd.createCoupon(app.url, 'SALE', 10);
+      await failOverWithout(async () => {
+        expect((await claim(app, 'SALE', 'bob')).status).toBe(200);
+        expect((await claim(late, 'SALE', 'eve')).status).toBe(200);
+        await cutOff.refuse();
+      });
+      await untilLost(app);
+      await accept(app);
+      await untilHealthy(app);
+      expect((await claim(app, 'SALE', 'dan')).body).toMatchObject({ position: 1 });
+
+      cutOff.leadTo(pair.standby.url());
+      await cutOff.accept();
+      await Promise.all([untilLost(late), untilLost(app)]);
+      expect(await claim(app, 'SALE', 'ada')).toMatchObject(refusal);
+      expect((await get(app, '/api/lost-history')).body).toMatchObject({
+        total: 1,
+        batches: [{ user_id: 'eve', position: 2 }],
+      });
+      await accept(app);
+      await Promise.all([untilHealthy(app), untilHealthy(late)]);
+      expect((await claim(late, 'SALE', 'ada')).body).toMatchObject({ position: 2 });
+      const { entries } = (await get(app, '/api/operator-log')).body as {
+        entries: { action: string }[];
+      };
+      const accepted = entries.filter(({ action }) => action === 'accept_history');
+      expect(accepted).toMatchObject([
+        { before: { lost_claims: 1, last_position: 2 } },
+        { before: { lost_claims: 1, last_position: 1 } },
+      ]);
+    } finally {
+      await cutOff.stop();
+    }
+  });
+
   it('a service serves again without a word of an operator once a server with all batches is back', async () => {
     const app = await startNode();
     await loseBob(app);

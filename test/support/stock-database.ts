@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Coupon } from '../../src/core/coupons/coupon.ts';
 import { couponDefaults } from '../../src/core/coupons/coupon.ts';
+import type { AppError } from '../../src/core/errors.ts';
 import type { StockView, StockViewReader } from '../../src/core/stock/stock-view.ts';
 import type { FixedClock } from './fixed-clock.ts';
 
@@ -19,6 +20,8 @@ export class StockDatabase implements StockViewReader {
   /** How long a query takes to arrive, and its answer to come back. */
   wayMs = { there: 0, back: 0 };
   isAway = false;
+  /** Set while it must not be used. */
+  refusal: AppError | undefined;
   readonly queries: string[][] = [];
   private readonly clock: FixedClock;
   private readonly changes = new Map<string, { remaining: number; atMs: number }[]>();
@@ -41,6 +44,10 @@ export class StockDatabase implements StockViewReader {
     if (index < 0) throw new Error(`${name} never had ${remainingAmount} units`);
     const next = changes[index + 1];
     return next === undefined ? 0 : this.clock.nowMs() - next.atMs;
+  }
+
+  whyRefused(): AppError | undefined {
+    return this.refusal;
   }
 
   async readStockViews(names: readonly string[]): Promise<ReadonlyMap<string, StockView>> {

@@ -123,11 +123,6 @@ export class Database {
     return this.runWithRetries(() => this.runOnce<Row>(statement, values, timeoutMs, true));
   }
 
-  private whyUnusable(): UnusableDatabaseError | undefined {
-    if (this.installation?.isDifferent) return new DifferentInstallationError();
-    return this.history?.isLost ? new HistoryLostError() : undefined;
-  }
-
   private async runWithRetries<Row extends pg.QueryResultRow>(
     runOnce: () => Promise<Row[]>,
   ): Promise<Row[]> {
@@ -141,6 +136,12 @@ export class Database {
       if (!isConflict(error)) throw error;
       return await this.onConflict.execute(runOnce);
     }
+  }
+
+  /** Why `run` rejects every statement now; undefined where it does not. */
+  whyUnusable(): UnusableDatabaseError | undefined {
+    if (this.installation?.isDifferent) return new DifferentInstallationError();
+    return this.history?.isLost ? new HistoryLostError() : undefined;
   }
 
   usage(): PoolUsage & { max: number } {

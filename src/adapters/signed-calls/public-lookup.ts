@@ -14,19 +14,6 @@ export class ForbiddenAddressError extends Error {
 /** Resolves as other programs on this machine do, also by its hosts file. */
 export const resolveWithSystem: Resolve = (host) => dns.promises.lookup(host, { all: true });
 
-/**
- * Shares the result among all callers that ask for a name while it is being resolved. The system resolves few names at a
- * time: so one name whose servers are slow takes the place of one, however many requests wait for it.
- */
-export function shareResolving(resolve: Resolve): Resolve {
-  const underWay = new Map<string, ReturnType<Resolve>>();
-  return (host) => {
-    const shared = underWay.get(host) ?? resolve(host).finally(() => underWay.delete(host));
-    underWay.set(host, shared);
-    return shared;
-  };
-}
-
 /** Resolves a name for a connection. With `onlyPublic` it fails when one of the addresses is not public. */
 export function lookupWith(resolve: Resolve, { onlyPublic }: { onlyPublic: boolean }) {
   const lookup: LookupFunction = (host, { all, family }, callback) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import http from 'node:http';
 import https from 'node:https';
+import { shareUnderWay } from '../../core/share-under-way.ts';
 import type { SendAnswer, SendEvent } from '../../core/webhooks/ports.ts';
 import type { CallResult } from './call-receiver.ts';
 import {
@@ -8,7 +9,6 @@ import {
   lookupWith,
   type Resolve,
   resolveWithSystem,
-  shareResolving,
 } from './public-lookup.ts';
 import { isNamed, type ReceiverRules, whyForbidden } from './receiver-url.ts';
 import { secondsOfRetryAfter } from './retry-after.ts';
@@ -50,7 +50,8 @@ export function createSendEvent(options: {
   ca?: string;
 }): { send: SendEvent; close(): void } {
   const { rules, userAgent, limits = limitsDefault, ca } = options;
-  const resolve = shareResolving(options.resolve ?? resolveWithSystem);
+  // The system resolves few names at a time. So one whose servers are slow takes the place of one, however many requests wait.
+  const resolve = shareUnderWay(options.resolve ?? resolveWithSystem);
   const tls = { rejectUnauthorized: true, ...(ca !== undefined && { ca }) };
   const agents = openAgents(resolve, { ...tls, maxSockets: limits.connectionsMax });
   const findOnce = rememberLast((url) => findTarget(url, rules, agents));

@@ -134,7 +134,7 @@ describe('changes of claims', () => {
     await clock.advance(1_100);
     expect(await answers()).toEqual({ [`${name}-a`]: 'outcome_unknown' });
     expect(details).toEqual([
-      `the database was lost before it answered, so this change may be stored; send it again with ${how}`,
+      `the database has not confirmed this change, so it may be stored; send it again with ${how}`,
     ]);
   });
 

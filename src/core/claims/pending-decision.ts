@@ -82,8 +82,8 @@ export class PendingDecision {
       this.isMaybeStored
         ? new AppError('outcome_unknown', {
             detail:
-              `the database was lost before it answered, so this ${nounOf(this.command)} may be ` +
-              `stored; send it again with ${whatRepeats(this.command)}`,
+              `the database has not confirmed this ${nounOf(this.command)}, so it may be stored; ` +
+              `send it again with ${whatRepeats(this.command)}`,
             ...(this.command.claimId !== undefined && { claimId: this.command.claimId }),
             cause,
           })

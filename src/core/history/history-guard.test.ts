@@ -123,14 +123,19 @@ describe('the guard of the history', () => {
     expect(guard.isLost).toBe(true);
   });
 
-  it('refuses calls also where the loss cannot be stored, and stores it later', async () => {
-    const { guard, acknowledge, connect } = setup();
+  it('refuses calls also where the loss cannot be stored, says so once, and stores it later', async () => {
+    const { guard, acknowledge, connect, lines } = setup();
     const [one, two] = [new FakeServer('one', ['a']), new FakeServer('two')];
     await connect(one);
     acknowledge('a');
     two.canStore = false;
     await connect(two);
+    await guard.checkAgain(two);
+    await guard.checkAgain(two);
     expect(guard.isLost).toBe(true);
+    const repeated =
+      'warn the loss of acknowledged batches could not be stored for other processes ""';
+    expect(lines.filter((line) => line === repeated)).toHaveLength(1);
     two.canStore = true;
     await guard.checkAgain(two);
     expect([...two.stored]).toEqual(['a']);

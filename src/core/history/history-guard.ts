@@ -63,6 +63,8 @@ export class HistoryGuard {
   private concluded = 0;
   /** The missing batches that were logged last, so that a repeated check does not repeat them. */
   private logged = '';
+  /** Why the loss could not be stored when that was tried last. */
+  private notStoredReason: string | undefined;
 
   constructor(options: HistoryGuardOptions) {
     this.options = options;
@@ -150,14 +152,19 @@ export class HistoryGuard {
     connection: HistoryConnection,
     missing: readonly AcknowledgedBatch[],
   ): Promise<void> {
-    // The next check tries again. Meanwhile this process refuses calls on its own.
-    await connection.record(missing).catch((error: unknown) => {
+    try {
+      await connection.record(missing);
+      this.notStoredReason = undefined;
+    } catch (error) {
+      // The next check tries again. Meanwhile this process refuses calls on its own.
       const reason = messageOf(error);
+      if (reason === this.notStoredReason) return;
+      this.notStoredReason = reason;
       this.options.log.warn(
         { reason },
         'the loss of acknowledged batches could not be stored for other processes',
       );
-    });
+    }
   }
 
   private conclude(

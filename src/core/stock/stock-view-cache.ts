@@ -95,6 +95,9 @@ export class StockViewCache implements StockViews {
   }
 
   read(couponName: string, maxAgeMs: number): Promise<AgedStockView> {
+    // Other nodes may share views that they read before the database was lost or replaced.
+    const refusal = this.options.reader.whyRefused();
+    if (refusal !== undefined) return Promise.reject(refusal);
     const arrivedMs = this.options.clock.nowMs();
     const known = this.known.get(couponName);
     const timed = this.known.viewOf(known);

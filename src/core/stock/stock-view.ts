@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Coupon } from '../coupons/coupon.ts';
+import type { AppError } from '../errors.ts';
 
 /**
  * A coupon with its counts as of one committed snapshot, for readers who accept one that is a little old. Nothing is decided
@@ -19,6 +20,8 @@ export type AgedStockView = { view: StockView; ageMs: number };
 
 /** Reads views from the database. Rejects with an `AppError` when it cannot be read. */
 export type StockViewReader = {
+  /** Why no reader may get an answer now, not even an old one; undefined where each may. */
+  whyRefused(): AppError | undefined;
   /** Each as of a moment after the call. Names of no coupon are absent. */
   readStockViews(names: readonly string[]): Promise<ReadonlyMap<string, StockView>>;
 };

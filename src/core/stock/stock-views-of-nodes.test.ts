@@ -6,6 +6,7 @@ import { randomOf } from '../../../test/support/proof-schedule.ts';
 import { SharedStock } from '../../../test/support/shared-stock.ts';
 import { aCoupon, StockDatabase } from '../../../test/support/stock-database.ts';
 import type { Clock } from '../clock.ts';
+import { AppError } from '../errors.ts';
 import type { SharedStockView, SharedStockViews } from './stock-view.ts';
 import { StockViewCache } from './stock-view-cache.ts';
 
@@ -86,6 +87,17 @@ async function twoNodesAtWork() {
 }
 
 describe('a node that reads a coupon', () => {
+  it('gets no view while the database must not be used, also none that another node has read', async () => {
+    const { clock, database, one, two } = await twoNodesAtWork();
+    await one.read(10_000);
+    await clock.advance(1_000);
+    database.refusal = new AppError('unavailable', { detail: 'it lacks claims' });
+    await expect(two.read(10_000)).rejects.toBe(database.refusal);
+    await expect(one.read(10_000)).rejects.toBe(database.refusal);
+    database.refusal = undefined;
+    expect(await two.read(10_000)).toMatchObject({ units: 10 });
+  });
+
   it('uses what another node has read, and knows how old it is to a tenth of a second', async () => {
     const { clock, database, one, two } = await twoNodesAtWork();
     await one.read(1_000);

@@ -13,6 +13,7 @@ import {
 } from '../../../core/connection-location.ts';
 import { readConnectionUrl } from '../../../core/connection-url.ts';
 import { StartError } from '../../../core/errors.ts';
+import { openSocket } from './open-socket.ts';
 
 /** The name of a session, and settings that override those of the URL. */
 export type SessionOptions = {
@@ -40,6 +41,7 @@ export function connectionConfig(
     password: password === undefined ? noPassword : () => password,
     ssl: tls === undefined || isSocket({ host, port }) ? false : tlsOptions(tls),
     sslnegotiation: 'postgres',
+    stream: openSocket,
     application_name: location.applicationName ?? session.name,
     options: sessionOptions(location.options, session.settings ?? {}),
   };

@@ -11,18 +11,18 @@ const endConsoleSession = statement('end-console-session');
 
 type SessionRow = { hash: string; fingerprint: string; ends_at: string; idle_ends_at: string };
 
-/** Keeps the sessions of the console in PostgreSQL. */
+/** Keeps the sessions of the console in PostgreSQL, also while calls are refused: an operator has to see and end that. */
 export function postgresSessionStore(database: Database): SessionStore {
   const { idle, max } = sessionSeconds;
   return {
     async create({ hash, fingerprint }) {
       await database
-        .run(createConsoleSession, [hash, fingerprint, idle, max])
+        .probe(createConsoleSession, [hash, fingerprint, idle, max])
         .catch(throwAsWriteError);
     },
     async find(hashes, isUse) {
       const rows = await database
-        .run<SessionRow>(useConsoleSessions, [hashes, idle, max, isUse])
+        .probe<SessionRow>(useConsoleSessions, [hashes, idle, max, isUse])
         .catch(throwAsReadError);
       return rows.map((row) => ({
         ...{ hash: row.hash, fingerprint: row.fingerprint },
@@ -31,7 +31,7 @@ export function postgresSessionStore(database: Database): SessionStore {
       }));
     },
     async end(hash) {
-      await database.run(endConsoleSession, [hash]).catch(throwAsWriteError);
+      await database.probe(endConsoleSession, [hash]).catch(throwAsWriteError);
     },
   };
 }

@@ -52,7 +52,7 @@ function toAppError(fault: DatabaseFault): AppError {
       });
     case 'lost':
       return new AppError('outcome_unknown', {
-        detail: 'the database was lost before it answered, so the change may be stored',
+        detail: 'the database has not confirmed the change, so it may be stored',
         cause,
       });
     case 'void':

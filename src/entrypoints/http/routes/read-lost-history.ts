@@ -17,7 +17,7 @@ export const readLostHistoryRoute: Route = (app, { lostHistory }) => {
         tags: ['operators'],
         summary: 'List acknowledged batches that the database lacks',
         description:
-          'While there are any, all calls but these two, health and metrics are `unavailable`. The processes know the last 100 ' +
+          'While there are any, every call about coupons, claims and tickets is `unavailable`. The processes know the last 100 ' +
           'batches that each of them has acknowledged; all that was committed after the first one listed may be lost, too.',
         querystring: NoQuery,
         response: { 200: ref(LostHistoryBody), ...problemResponses(400, 401, 403, 503) },
