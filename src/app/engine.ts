@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Builds the engine from the core and its adapters, for the service and for a program that embeds it. */
+
 import { randomInt } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';
@@ -31,6 +32,7 @@ import type {
   EngineLog,
 } from '../core/claims/ports.ts';
 import { readClaimsWith } from '../core/claims/read-claims.ts';
+import { watchAnswers } from '../core/commit-watch.ts';
 import { type AddStock, addStockWith } from '../core/coupons/add-stock.ts';
 import { changeCouponWith } from '../core/coupons/change-coupon.ts';
 import { CouponPageCache } from '../core/coupons/coupon-page-cache.ts';
@@ -126,7 +128,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
       ...{ notifications: options.notifications, soldOut, clock: systemClock },
       isKnown: (name) => knownCoupons.has(name),
     });
-  const { checkHealth, healthSeen, committed } = watchHealth(options, disposers, {
+  const { checkHealth, healthSeen, commits } = watchHealth(options, disposers, {
     onLostConnection() {
       soldOut.forgetAll();
       stockViews?.forgetAll();
@@ -141,7 +143,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     },
   });
   const lanes = new ClaimLanes({
-    store: claimStore,
+    store: watchAnswers(claimStore, commits),
     limits: { ...limits, commitsUnderWayMax: forBatches.connectionsMax },
     clock: systemClock,
     metrics,
@@ -150,7 +152,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     onCouponNotFound: (name) => knownCoupons.forget(name),
     onSoldOut: (name) => soldOut.load(name),
     onChanged(name) {
-      committed();
+      commits.committed();
       stockViews?.changed(name);
     },
   });

@@ -36,8 +36,8 @@ export type DatabaseHealth = {
   checkHealth(): Promise<Health>;
   /** How it was when this was checked last, about a second ago. */
   healthSeen(): HealthSeen;
-  /** A decision has committed. */
-  committed(): void;
+  /** Watches the commits of the engine. */
+  commits: Pick<CommitWatch, 'sent' | 'committed'>;
 };
 
 // How long a process may go on deciding after its tables were replaced under connections that stay open.
@@ -82,5 +82,5 @@ export function watchHealth(
     stopChecks();
     stopWatching();
   });
-  return { checkHealth, healthSeen: () => record.seen(), committed: () => commits.committed() };
+  return { checkHealth, healthSeen: () => record.seen(), commits };
 }

@@ -135,6 +135,27 @@ describe('a commit watch', () => {
     expect(await checkNow()).toBe(true);
   });
 
+  it.each([true, false])(
+    'asks a probe while a batch waits for longer than a second, whatever else commits (it commits: %s)',
+    async (isCommitted) => {
+      const answered = watch.sent();
+      for (let ms = 0; ms < 900; ms += 100) {
+        watch.sent()();
+        watch.committed();
+        expect(await checkNow()).toBe(true);
+        await clock.advance(100);
+      }
+      expect(probes).toHaveLength(0);
+      const probe = await nextProbe();
+      probe.answer(isCommitted);
+      watch.committed();
+      expect(await checkNow()).toBe(isCommitted);
+      answered();
+      watch.committed();
+      expect(await checkNow()).toBe(true);
+    },
+  );
+
   it('says no for three seconds after a write that the server could not store, whatever commits', async () => {
     watch.committed();
     watch.writeFailed();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { ClaimStore } from './claims/ports.ts';
 import type { Clock } from './clock.ts';
 
 /** What a `CommitWatch` works with. */
@@ -11,7 +12,7 @@ export type CommitWatchOptions = {
   clock: Pick<Clock, 'nowMs' | 'sleep' | 'atEndOfTurn' | 'every'>;
 };
 
-// A commit in this time shows that commits succeed; there is at most one probe in this time.
+// A commit in this time shows that commits succeed, unless a batch waits for longer; there is at most one probe in this time.
 const freshMs = 1_000;
 // With the time above, a service finds out about two seconds later that nothing commits any more.
 const answerMsMax = 1_000;
@@ -22,13 +23,15 @@ const failureCountsMs = 3_000;
 const tickMs = 100;
 
 /**
- * Knows whether the database commits. A decision that has committed lately is the proof; where there is none, a probe
- * commits something small. Both wait for whatever commits wait for: the disk, and a synchronous standby. The probes
+ * Knows whether the database commits. A decision that has committed lately is the proof, while no batch waits longer than that
+ * for its answer. Otherwise a probe commits something small: it succeeds where a batch only waits for a lock. Both wait for whatever commits wait for: the disk, and a synchronous standby. The probes
  * continue while nobody asks, at most one in a second, one at a time.
  */
 export class CommitWatch {
   private readonly options: CommitWatchOptions;
   private readonly stopTicks: () => void;
+  /** The batches without an answer, the oldest first. */
+  private readonly unanswered = new Set<{ readonly sentMs: number }>();
   private committedMs = Number.NEGATIVE_INFINITY;
   private failedWriteMs = Number.NEGATIVE_INFINITY;
   private probedMs = Number.NEGATIVE_INFINITY;
@@ -39,6 +42,13 @@ export class CommitWatch {
   constructor(options: CommitWatchOptions) {
     this.options = options;
     this.stopTicks = options.clock.every(tickMs, () => this.probeIfDue());
+  }
+
+  /** A batch is sent. Its answer, or the loss of it, calls what this returns. Called on the hot path. */
+  sent(): () => void {
+    const batch = { sentMs: this.options.clock.nowMs() };
+    this.unanswered.add(batch);
+    return () => this.unanswered.delete(batch);
   }
 
   /** A decision has committed. Called on the hot path. */
@@ -64,7 +74,10 @@ export class CommitWatch {
   }
 
   private isFresh(): boolean {
-    return this.options.clock.nowMs() - this.committedMs < freshMs;
+    const nowMs = this.options.clock.nowMs();
+    const [oldest] = this.unanswered;
+    const waitedMs = oldest === undefined ? 0 : nowMs - oldest.sentMs;
+    return nowMs - this.committedMs < freshMs && waitedMs < freshMs;
   }
 
   private isWriteFailing(): boolean {
@@ -99,4 +112,17 @@ export class CommitWatch {
     await new Promise<void>((resolve) => clock.atEndOfTurn(resolve));
     return false;
   }
+}
+
+/** The same store, whose batches count as unanswered until they are. */
+export function watchAnswers(next: ClaimStore, watch: Pick<CommitWatch, 'sent'>): ClaimStore {
+  return {
+    ...next,
+    decideBatch(batch) {
+      return next.decideBatch(batch).finally(watch.sent());
+    },
+    claimMultiCoupon(batches) {
+      return next.claimMultiCoupon(batches).finally(watch.sent());
+    },
+  };
 }
