@@ -3,8 +3,8 @@
 
 -- ---- Coupons ------------------------------------------------------------------------------------------------------------
 
--- The rules of the columns that only operators change. As checks of the table they would cost each batch of claims, which updates
--- the coupon and none of these columns. Rules of what a batch changes stay checks.
+-- The rules of the columns that a batch of claims that win does not write. As checks of the table they would cost each such batch,
+-- which updates the coupon. Rules of what it writes stay checks.
 create function check_coupon() returns trigger
 language plpgsql as $$
 declare
@@ -31,6 +31,8 @@ begin
     when not char_length(new.title) <= 120 then 'coupons_title_length'
     when not char_length(new.description) <= 2000 then 'coupons_description_length'
     when not char_length(new.pause_reason) between 1 and 255 then 'coupons_pause_reason_length'
+    when not new.returned_units >= 0 then 'coupons_returned_units_at_least_zero'
+    when not new.expiry_position >= 0 then 'coupons_expiry_position_at_least_zero'
   end;
   if broken is not null then
     raise exception 'new row for relation "%" violates "%"', tg_table_name, broken
@@ -43,7 +45,7 @@ $$;
 create trigger coupons_check
   after insert or update of
     name, amount, opens_at, closes_at, paused, archived, kept_opens_at, kept_closes_at, kept_paused, hold_seconds,
-    claims_per_user_max, saga, stock_low_at, title, description, pause_reason
+    claims_per_user_max, saga, stock_low_at, title, description, pause_reason, returned_units, expiry_position
   on coupons for each row execute function check_coupon();
 -- Also for rows that arrive by replication.
 alter table coupons enable always trigger coupons_check;
@@ -62,7 +64,9 @@ alter table coupons
   drop constraint coupons_stock_low_at_least_zero,
   drop constraint coupons_title_length,
   drop constraint coupons_description_length,
-  drop constraint coupons_pause_reason_length;
+  drop constraint coupons_pause_reason_length,
+  drop constraint coupons_returned_units_at_least_zero,
+  drop constraint coupons_expiry_position_at_least_zero;
 
 -- ---- Ledger -------------------------------------------------------------------------------------------------------------
 
