@@ -10,6 +10,7 @@ import { type CleanUp, runCleanly } from './clean-up.ts';
 import { type BenchDatabase, startDatabaseServer } from './database-server.ts';
 import { installSchema, lastOfRelease01 } from './install-schema.ts';
 import { parse, wholeNumber } from './options.ts';
+import { exactCpuSecondsOf, parentNamed } from './proc.ts';
 import { userOf } from './set-up.ts';
 import { median, shown } from './statistics.ts';
 
@@ -28,11 +29,17 @@ const options = parse<Options>(
   process.argv.slice(2),
 );
 
-/** One run: how many commands a second, and how many bytes of WAL each wrote. */
-type Run = { rate: number; walBytes: number };
+/** One run: how many commands a second, in all and of CPU time of the session, and how many bytes of WAL each wrote. */
+type Run = { rate: number; cpuRate: number | undefined; walBytes: number };
 
 /** A database with a session that prepares its statements, as those of the service do. */
-type Session = { database: BenchDatabase; query: pg.Client['query']; isRelease01: boolean };
+type Session = {
+  database: BenchDatabase;
+  query: pg.Client['query'];
+  isRelease01: boolean;
+  /** Undefined when this machine cannot see the process of the session. */
+  cpuSeconds(): number | undefined;
+};
 
 /** Calls a statement once for each batch of users. */
 type Decide = (coupon: string, users: readonly string[]) => [sql: string, values: unknown[]];
@@ -142,7 +149,12 @@ async function openSession(
   client.on('error', () => undefined);
   await client.connect();
   cleanUp.add(() => client.end());
-  return { database, isRelease01, query: client.query.bind(client) };
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const pid = rows[0]?.pid ?? 0;
+  // On another machine the same pid belongs to another process.
+  const isHere = parentNamed(pid, 'postgres') !== undefined;
+  const cpuSeconds = () => (isHere ? exactCpuSecondsOf(pid) : undefined);
+  return { database, isRelease01, query: client.query.bind(client), cpuSeconds };
 }
 
 /** The same id for the same user and coupon: clients send the id of the claim that they change. */
@@ -177,20 +189,29 @@ async function newClaims(
 }
 
 async function decideAll(
-  ...[{ database, query }, decide, coupon, numbers, size]: [
+  ...[{ database, query, cpuSeconds }, decide, coupon, numbers, size]: [
     ...[Session, Decide, string, readonly number[], number],
   ]
 ): Promise<Run> {
   await database.checkpoint();
   const walBefore = await walOf(database);
+  const cpuBefore = cpuSeconds();
   const startedMs = performance.now();
   for (let from = 0; from < numbers.length; from += size) {
     const [text, values] = decide(coupon, numbers.slice(from, from + size).map(userOf));
     await query({ name: text.slice(0, 40), text, values, rowMode: 'array' });
   }
   const seconds = (performance.now() - startedMs) / 1000;
+  const cpuAfter = cpuSeconds();
   const walBytes = (await walOf(database)) - walBefore;
-  return { rate: numbers.length / seconds, walBytes: walBytes / numbers.length };
+  return {
+    rate: numbers.length / seconds,
+    cpuRate:
+      cpuBefore === undefined || cpuAfter === undefined || cpuAfter === cpuBefore
+        ? undefined
+        : numbers.length / (cpuAfter - cpuBefore),
+    walBytes: walBytes / numbers.length,
+  };
 }
 
 async function walOf(database: BenchDatabase): Promise<number> {
@@ -201,16 +222,27 @@ async function walOf(database: BenchDatabase): Promise<number> {
 }
 
 function print(what: string, runs: readonly Run[], measure: readonly Run[]): void {
-  const ratios = runs.map(({ rate }, index) => rate / (measure[index]?.rate ?? Number.NaN));
   const bytes = runs.map(({ walBytes }, index) => walBytes - (measure[index]?.walBytes ?? 0));
   const columns = [
     what.padEnd(38),
     `${shown(Math.round(median(runs.map(({ rate }) => rate)) ?? 0))}/s`.padStart(10),
-    `x ${(median(ratios) ?? 0).toFixed(3)}`.padStart(9),
+    `x ${ratioOf('rate', runs, measure)}`.padStart(9),
+    `CPU x ${ratioOf('cpuRate', runs, measure)}`.padStart(13),
     `${(median(runs.map(({ walBytes }) => walBytes)) ?? 0).toFixed(0)} B WAL`.padStart(11),
     `${(median(bytes) ?? 0).toFixed(1)} more`.padStart(13),
   ];
   process.stdout.write(`${columns.join('')}\n`);
+}
+
+/** The median of the ratios of all pairs. */
+function ratioOf(
+  ...[of, runs, measure]: ['rate' | 'cpuRate', readonly Run[], readonly Run[]]
+): string {
+  const ratios = runs.flatMap((run, index) => {
+    const ratio = (run[of] ?? Number.NaN) / (measure[index]?.[of] ?? Number.NaN);
+    return Number.isNaN(ratio) ? [] : [ratio];
+  });
+  return median(ratios)?.toFixed(3) ?? '-';
 }
 
 function range(count: number): number[] {
