@@ -47,7 +47,7 @@ process.exitCode = await runCleanly(async (cleanUp) => {
 
   async function newDatabase(name: string): Promise<BenchDatabase> {
     const database = await server.createDatabase(name);
-    await installSchema(database, { finish: true });
+    await installSchema(database);
     return database;
   }
 });

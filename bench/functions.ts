@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * `npm run bench:functions`: the functions that decide batches, called one after the other on one connection, with those of
- * release 0.1 as the measure. Each pair runs both, in turns; the medians of the ratios are printed.
+ * `npm run bench:functions`: the functions that decide batches, called one after the other on one connection, with release 0.1,
+ * its function and its tables, as the measure. Each pair runs both, in turns; the medians of the ratios are printed.
  */
 import { randomUUID } from 'node:crypto';
 import { Command } from 'commander';
-import { runCleanly } from './clean-up.ts';
+import pg from 'pg';
+import { type CleanUp, runCleanly } from './clean-up.ts';
 import { type BenchDatabase, startDatabaseServer } from './database-server.ts';
-import { installSchema } from './install-schema.ts';
+import { installSchema, lastOfRelease01 } from './install-schema.ts';
 import { parse, wholeNumber } from './options.ts';
+import { exactCpuSecondsOf, parentNamed } from './proc.ts';
 import { userOf } from './set-up.ts';
 import { median, shown } from './statistics.ts';
 
@@ -23,25 +25,29 @@ const options = parse<Options>(
     )
     .option('--folder <path>', 'parent of the temporary data folder of the bundled PostgreSQL')
     .option('--pairs <count>', 'pairs of runs', wholeNumber, 9)
-    .option('--claims <count>', 'claims in each run', wholeNumber, 20_000),
+    .option('--claims <count>', 'claims in each run of large batches', wholeNumber, 20_000),
   process.argv.slice(2),
 );
 
-/** One run: how many commands a second, and how many bytes of WAL each wrote. */
-type Run = { rate: number; walBytes: number };
+/** One run: how many commands a second, in all and of CPU time of the session, and how many bytes of WAL each wrote. */
+type Run = { rate: number; cpuRate: number | undefined; walBytes: number };
 
-// With the check of the durability that each statement of the service has.
-const guarded = 'claim_batch_2, guarded';
-const functionOf = (name: string) => name.split(',')[0];
-const guardOf = (name: string) => (name === guarded ? ' where require_durability()' : '');
+/** A database with a session that prepares its statements, as those of the service do. */
+type Session = {
+  database: BenchDatabase;
+  query: pg.Client['query'];
+  isRelease01: boolean;
+  /** Undefined when this machine cannot see the process of the session. */
+  cpuSeconds(): number | undefined;
+};
 
 /** Calls a statement once for each batch of users. */
 type Decide = (coupon: string, users: readonly string[]) => [sql: string, values: unknown[]];
 
 const claimWith =
-  (name: string): Decide =>
+  (from: string): Decide =>
   (coupon, users) => [
-    `select * from ${functionOf(name)}($1, $2, $3, $4, $5, true)${guardOf(name)}`,
+    `select * from ${from}`,
     [
       randomUUID(),
       coupon,
@@ -50,6 +56,9 @@ const claimWith =
       users.map(() => null),
     ],
   ];
+
+const claimBefore = claimWith('claim_batch($1, $2, $3, $4, $5, true)');
+const claimNow = claimWith('claim_batch_2($1, $2, $3, $4, $5, true) where require_durability()');
 
 const changeWith =
   (change: string): Decide =>
@@ -73,44 +82,46 @@ const changeWith =
 process.exitCode = await runCleanly(async (cleanUp) => {
   const { databaseUrl, folder, pairs, claims } = options;
   const server = await startDatabaseServer({ databaseUrl, folder }, cleanUp);
-  const database = await server.createDatabase('functions');
-  // Without the functions of release 0.1 there would be nothing to compare with.
-  await installSchema(database, { finish: false });
+  const release01 = await openSession(await server.createDatabase('release 01'), true, cleanUp);
+  const now = await openSession(await server.createDatabase('functions'), false, cleanUp);
   // The least that the check accepts here, so that it reads every setting.
-  await database.query(`set firstcome.durability_min = 'local'`);
-  process.stdout.write(
-    `PostgreSQL ${server.version}, ${pairs} pairs of ${shown(claims)} claims\n\n`,
-  );
-  for (const size of [128, 1000]) {
+  const guarded = await openSession(now.database, false, cleanUp);
+  await guarded.query(`set firstcome.durability_min = 'local'`);
+  process.stdout.write(`PostgreSQL ${server.version}, ${pairs} pairs\n\n`);
+  for (const size of [1, 8, 128, 1000]) {
+    // Small batches take longer for each claim.
+    const count = Math.min(claims, size * 2_000);
     const before: Run[] = [];
-    const now: Run[] = [];
+    const plain: Run[] = [];
     const checked: Run[] = [];
     const held: Run[] = [];
     for (let pair = 0; pair < pairs; pair += 1) {
       const runs = [
-        async () => before.push(await claimRun(database, 'claim_batch', size, null)),
-        async () => now.push(await claimRun(database, 'claim_batch_2', size, null)),
-        async () => checked.push(await claimRun(database, guarded, size, null)),
-        async () => held.push(await claimRun(database, 'claim_batch_2', size, 600)),
+        async () => before.push((await newClaims(release01, size, count, null)).run),
+        async () => plain.push((await newClaims(now, size, count, null)).run),
+        async () => checked.push((await newClaims(guarded, size, count, null)).run),
+        async () => held.push((await newClaims(now, size, count, 600)).run),
       ];
       for (const run of pair % 2 === 0 ? runs : runs.reverse()) await run();
     }
     print(`claims in batches of ${size}, release 0.1`, before, before);
-    print(`claims in batches of ${size}`, now, before);
-    print(`claims in batches of ${size}, guarded`, checked, now);
+    print(`claims in batches of ${size}`, plain, before);
+    print(`claims in batches of ${size}, guarded`, checked, plain);
     print(`holds in batches of ${size}`, held, before);
   }
-  // Only while the functions of release 0.1 exist is a change refused.
-  await database.query('drop function claim_batch(uuid, text, text[], uuid[], text[], boolean)');
   const held: Run[] = [];
   const changes = new Map<string, Run[]>();
   for (let pair = 0; pair < pairs; pair += 1) {
     for (const change of ['confirm spread', 'confirm in order', 'release']) {
-      const { name, run } = await newClaims(database, 'claim_batch_2', 128, 600);
+      const { name, run } = await newClaims(now, 128, claims, 600);
       held.push(run);
       const order = change === 'confirm spread' ? spread(claims) : range(claims);
       const decided = await decideAll(
-        ...([database, changeWith(change.split(' ')[0] ?? ''), name, order, 128] as const),
+        now,
+        changeWith(change.split(' ')[0] ?? ''),
+        name,
+        order,
+        128,
       );
       changes.set(change, [...(changes.get(change) ?? []), decided]);
     }
@@ -122,50 +133,85 @@ process.exitCode = await runCleanly(async (cleanUp) => {
   return 0;
 });
 
+/** Opens a session like those of the service, and installs the tables if there are none. */
+async function openSession(
+  ...[database, isRelease01, cleanUp]: [BenchDatabase, boolean, CleanUp]
+): Promise<Session> {
+  const [row] = await database.query<{ is_empty: boolean }>(
+    `select to_regclass('coupons') is null as is_empty`,
+  );
+  if (row?.is_empty) await installSchema(database, isRelease01 ? lastOfRelease01 : undefined);
+  const client = new pg.Client({
+    connectionString: database.url,
+    application_name: 'firstcome bench',
+    options: '-c search_path=firstcome,public -c enable_seqscan=off -c jit=off',
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  cleanUp.add(() => client.end());
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const pid = rows[0]?.pid ?? 0;
+  // On another machine the same pid belongs to another process.
+  const isHere = parentNamed(pid, 'postgres') !== undefined;
+  const cpuSeconds = () => (isHere ? exactCpuSecondsOf(pid) : undefined);
+  return { database, isRelease01, query: client.query.bind(client), cpuSeconds };
+}
+
 /** The same id for the same user and coupon: clients send the id of the claim that they change. */
 function claimIdOf(coupon: string, user: string): string {
   return coupon.slice(0, 24) + user.slice(-12).replace(/\D/, '0');
 }
 
-async function claimRun(
-  ...[database, name, size, holdSeconds]: [BenchDatabase, string, number, number | null]
-): Promise<Run> {
-  return (await newClaims(database, name, size, holdSeconds)).run;
-}
-
 /** Creates a coupon with a unit to spare, and claims the others. */
 async function newClaims(
-  ...[database, name, size, holdSeconds]: [BenchDatabase, string, number, number | null]
+  ...[session, size, count, holdSeconds]: [Session, number, number, number | null]
 ): Promise<{ name: string; run: Run }> {
-  const coupon = randomUUID();
+  const { database, isRelease01 } = session;
+  const name = randomUUID();
   await database.query(
     `with created as (
-       insert into coupons (name, amount, remaining_amount, ledger_seq, decided_at, created_at, hold_seconds)
-       values ($1, $2, $2, 1, now(), now(), $3)
+       insert into coupons (name, amount, remaining_amount, ledger_seq, decided_at, created_at)
+       values ($1, $2, $2, 1, now(), now())
        returning *
      )
      insert into stock_ledger (coupon_id, seq, batch_id, kind, units, remaining_after, recorded_at)
      select id, 1, gen_random_uuid(), 'grant', amount, amount, now() from created`,
-    [coupon, options.claims + 1, holdSeconds],
+    [name, count + 1],
   );
-  const users = range(options.claims);
-  return { name: coupon, run: await decideAll(database, claimWith(name), coupon, users, size) };
+  if (holdSeconds !== null) {
+    await database.query('update coupons set hold_seconds = $2 where name = $1', [
+      name,
+      holdSeconds,
+    ]);
+  }
+  const decide = isRelease01 ? claimBefore : claimNow;
+  return { name, run: await decideAll(session, decide, name, range(count), size) };
 }
 
 async function decideAll(
-  ...[database, decide, coupon, numbers, size]: [
-    ...[BenchDatabase, Decide, string, readonly number[], number],
+  ...[{ database, query, cpuSeconds }, decide, coupon, numbers, size]: [
+    ...[Session, Decide, string, readonly number[], number],
   ]
 ): Promise<Run> {
   await database.checkpoint();
   const walBefore = await walOf(database);
+  const cpuBefore = cpuSeconds();
   const startedMs = performance.now();
   for (let from = 0; from < numbers.length; from += size) {
-    await database.query(...decide(coupon, numbers.slice(from, from + size).map(userOf)));
+    const [text, values] = decide(coupon, numbers.slice(from, from + size).map(userOf));
+    await query({ name: text.slice(0, 40), text, values, rowMode: 'array' });
   }
   const seconds = (performance.now() - startedMs) / 1000;
+  const cpuAfter = cpuSeconds();
   const walBytes = (await walOf(database)) - walBefore;
-  return { rate: numbers.length / seconds, walBytes: walBytes / numbers.length };
+  return {
+    rate: numbers.length / seconds,
+    cpuRate:
+      cpuBefore === undefined || cpuAfter === undefined || cpuAfter === cpuBefore
+        ? undefined
+        : numbers.length / (cpuAfter - cpuBefore),
+    walBytes: walBytes / numbers.length,
+  };
 }
 
 async function walOf(database: BenchDatabase): Promise<number> {
@@ -176,16 +222,27 @@ async function walOf(database: BenchDatabase): Promise<number> {
 }
 
 function print(what: string, runs: readonly Run[], measure: readonly Run[]): void {
-  const ratios = runs.map(({ rate }, index) => rate / (measure[index]?.rate ?? Number.NaN));
   const bytes = runs.map(({ walBytes }, index) => walBytes - (measure[index]?.walBytes ?? 0));
   const columns = [
     what.padEnd(38),
     `${shown(Math.round(median(runs.map(({ rate }) => rate)) ?? 0))}/s`.padStart(10),
-    `x ${(median(ratios) ?? 0).toFixed(3)}`.padStart(9),
+    `x ${ratioOf('rate', runs, measure)}`.padStart(9),
+    `CPU x ${ratioOf('cpuRate', runs, measure)}`.padStart(13),
     `${(median(runs.map(({ walBytes }) => walBytes)) ?? 0).toFixed(0)} B WAL`.padStart(11),
     `${(median(bytes) ?? 0).toFixed(1)} more`.padStart(13),
   ];
   process.stdout.write(`${columns.join('')}\n`);
+}
+
+/** The median of the ratios of all pairs. */
+function ratioOf(
+  ...[of, runs, measure]: ['rate' | 'cpuRate', readonly Run[], readonly Run[]]
+): string {
+  const ratios = runs.flatMap((run, index) => {
+    const ratio = (run[of] ?? Number.NaN) / (measure[index]?.[of] ?? Number.NaN);
+    return Number.isNaN(ratio) ? [] : [ratio];
+  });
+  return median(ratios)?.toFixed(3) ?? '-';
 }
 
 function range(count: number): number[] {

@@ -5,14 +5,14 @@ import type { BenchDatabase } from './database-server.ts';
 
 const migrations = new URL('../src/adapters/postgres/migrations/', import.meta.url);
 
-/** Runs the migrations; `finish` false leaves out the one that drops the functions of earlier releases. */
-export async function installSchema(
-  database: BenchDatabase,
-  { finish }: { finish: boolean },
-): Promise<void> {
+/** The last migration of release 0.1. */
+export const lastOfRelease01 = '0003_manage_coupons.sql';
+
+/** Runs the migrations, up to `last` if it is given. */
+export async function installSchema(database: BenchDatabase, last?: string): Promise<void> {
   await database.query('create schema firstcome');
   for (const file of readdirSync(migrations).sort()) {
-    if (file.endsWith('_finish.sql') && !finish) continue;
     await database.query(readFileSync(new URL(file, migrations), 'utf8'));
+    if (file === last) return;
   }
 }

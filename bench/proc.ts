@@ -16,6 +16,15 @@ export function cpuSecondsOf(pid: number | undefined): number | undefined {
   return ticks / ticksPerSecond;
 }
 
+/** CPU seconds of one process with one thread, to the nanosecond. */
+export function exactCpuSecondsOf(pid: number): number | undefined {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9;
+  } catch {
+    return undefined;
+  }
+}
+
 /** CPU seconds of the children of this process that have ended. */
 export function cpuSecondsOfEndedChildren(): number | undefined {
   const entry = readEntry('self');

@@ -164,7 +164,7 @@ describe('the constraints of the tables', () => {
       from stock_ledger`,
     ],
     ['stock_ledger_never_oversold', 'update stock_ledger set remaining_after = -1'],
-    ['stock_ledger_units_match_kind', `update stock_ledger set units = 0 where kind = 'claimed'`],
+    ['stock_ledger_matches_kind', `update stock_ledger set units = 0 where kind = 'claimed'`],
     ['coupons_window_order', `update coupons set opens_at = now(), closes_at = now()`],
   ])('%s refuses a row that the functions never write', async (constraint, sql) => {
     const alone = await createTestDatabase();

@@ -94,9 +94,14 @@ describe('a new database', () => {
       `select proname as name, prosrc as body, prorettype = 'trigger'::regtype as is_trigger
        from pg_proc where pronamespace = 'firstcome'::regnamespace`,
     );
+    const checks = await database.query<{ definition: string }>(
+      `select pg_get_constraintdef(oid) as definition from pg_constraint
+       where connamespace = 'firstcome'::regnamespace and contype = 'c'`,
+    );
     const unused = new Map(functions.map(({ name, body }) => [name, body]));
     const queue = [
       ...texts,
+      ...checks.map(({ definition }) => definition),
       ...functions.filter((one) => one.is_trigger).map(({ name }) => `${name}(`),
     ];
     for (let text = queue.pop(); text !== undefined; text = queue.pop()) {

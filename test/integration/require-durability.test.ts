@@ -63,7 +63,7 @@ describe('require_durability()', () => {
       );
       await client.query('deallocate planned');
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-      expect(plan).toMatch(/One-Time Filter: .*require_durability\(\)/);
+      expect(plan).toMatch(/One-Time Filter: .*firstcome.durability_min.*require_durability_of\(/);
       expect(plan).not.toMatch(/^\s*Filter: .*require_durability/m);
     },
   );

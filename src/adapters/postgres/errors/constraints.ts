@@ -50,6 +50,7 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['claim_tickets', 'store_tickets', 'ticket_time', 'ticket_outcome', 'ticket_problem'],
   ...['find_tickets', 'read_ticket', 'end_ticket', 'delete_old_tickets'],
   ...['keep_ticket_secret', 'wait_for_standby', 'require_durability'],
+  ...['require_durability_of', 'check_coupon', 'ledger_row_matches_kind'],
   ...['begin_outcomes', 'delete_old_outcomes'],
 ]);
 
@@ -104,6 +105,7 @@ const meanings: Record<string, ConstraintMeaning> = {
   stock_ledger_units_match_kind: { rule: 'own' },
   stock_ledger_position_match_kind: { rule: 'own' },
   stock_ledger_changes_match_kind: { rule: 'own' },
+  stock_ledger_matches_kind: { rule: 'own' },
   webhooks_primary_key: { rule: 'own' },
   webhooks_url_length: { field: 'url', message: 'must be a text of 1 to 2048 characters' },
   webhooks_secrets_count: { rule: 'own' },

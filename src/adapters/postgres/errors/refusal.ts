@@ -18,7 +18,7 @@ export type Refusal = {
   function?: string;
 };
 
-// The routine of a `raise` statement, whose author may put any text into these names.
+// The routine of a `raise` statement. The author of another program may put any text into these names.
 const raised = 'exec_stmt_raise';
 const identifier = /^[\p{L}_][\p{L}\p{N}_$]{0,62}$/u;
 const innermostFunction = /^PL\/pgSQL function (([\w."$]+)(?:\([^()]*\))? line \d+)/m;
@@ -29,7 +29,8 @@ export function readRefusal(error: pg.DatabaseError, known: RefusalRule | undefi
   const { code = '', constraint, schema, table, column, where = '', routine } = error;
   const isValue = code.startsWith(valueClass) && !isInForeignFunction(error);
   const rule = known ?? (isValue ? 'value' : 'foreign');
-  const names = routine === raised ? {} : { constraint, schema, table, column };
+  const isTrusted = routine !== raised || isInOwnFunction(error);
+  const names = isTrusted ? { constraint, schema, table, column } : {};
   return {
     rule,
     sqlState: code,
@@ -41,9 +42,17 @@ export function readRefusal(error: pg.DatabaseError, known: RefusalRule | undefi
 }
 
 /** Whether the error happened in a function that is not ours, such as a trigger of another program. */
-export function isInForeignFunction({ where = '' }: pg.DatabaseError): boolean {
-  const name = innermostFunction.exec(where)?.[2];
-  return name !== undefined && !ownFunctions.has(name.replace(/^.*\./, ''));
+export function isInForeignFunction(error: pg.DatabaseError): boolean {
+  return nameOfFunction(error) !== undefined && !isInOwnFunction(error);
+}
+
+function isInOwnFunction(error: pg.DatabaseError): boolean {
+  return ownFunctions.has(nameOfFunction(error) ?? '');
+}
+
+/** The innermost function in which the error happened, without its schema. */
+function nameOfFunction({ where = '' }: pg.DatabaseError): string | undefined {
+  return innermostFunction.exec(where)?.[2]?.replace(/^.*\./, '');
 }
 
 function functionIn(where: string): { function?: string } {
