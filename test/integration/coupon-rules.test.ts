@@ -137,15 +137,15 @@ describe('the checks of the tables that a claim writes to', () => {
     [
       'coupons',
       [
-        ...['coupons_ledger_seq_at_least_one', 'coupons_never_oversold'],
-        'coupons_remaining_within_amount',
+        ...['coupons_amount_at_least_one', 'coupons_ledger_seq_at_least_one'],
+        ...['coupons_never_oversold', 'coupons_remaining_within_amount'],
       ],
     ],
     [
       'stock_ledger',
       ['stock_ledger_matches_kind', 'stock_ledger_never_oversold', 'stock_ledger_seq_at_least_one'],
     ],
-  ])('a claim pays for no check of %s but those of what it writes', async (table, names) => {
+  ])('a claim pays for these checks of %s only', async (table, names) => {
     const checks = await database.query<{ name: string }>(
       `select conname as name from pg_constraint
        where conrelid = $1::regclass and contype = 'c' order by conname collate "C"`,

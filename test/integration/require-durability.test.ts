@@ -47,7 +47,8 @@ describe('require_durability()', () => {
     expect(guarded.map(({ name }) => name)).toEqual([
       ...['add-stock', 'change-coupon', 'claim-batch', 'claim-multi-coupon', 'claim-tickets'],
       ...['confirm-durability', 'create-coupon', 'create-webhook', 'decide-batch'],
-      ...['delete-webhook', 'enable-webhook', 'find-tickets', 'log-dead-letter', 'read-ticket'],
+      ...['delete-webhook', 'enable-webhook', 'find-grant', 'find-tickets', 'log-dead-letter'],
+      'read-ticket',
       ...['redeliver-event', 'redeliver-events', 'resolve-batch', 'resolve-saga', 'retry-saga'],
       'rotate-webhook-secret',
     ]);

@@ -12,7 +12,6 @@ declare
 begin
   broken := case
     when not char_length(new.name) between 1 and 255 then 'coupons_name_length'
-    when not new.amount >= 1 then 'coupons_amount_at_least_one'
     when not new.closes_at > new.opens_at then 'coupons_window_order'
     when not new.kept_closes_at > new.kept_opens_at then 'coupons_kept_window_order'
     -- An older process that changes the window of an archived coupon is refused here. It cannot open the sale.
@@ -44,7 +43,7 @@ $$;
 
 create trigger coupons_check
   after insert or update of
-    name, amount, opens_at, closes_at, paused, archived, kept_opens_at, kept_closes_at, kept_paused, hold_seconds,
+    name, opens_at, closes_at, paused, archived, kept_opens_at, kept_closes_at, kept_paused, hold_seconds,
     claims_per_user_max, saga, stock_low_at, title, description, pause_reason, returned_units, expiry_position
   on coupons for each row execute function check_coupon();
 -- Also for rows that arrive by replication.
@@ -52,7 +51,6 @@ alter table coupons enable always trigger coupons_check;
 
 alter table coupons
   drop constraint coupons_name_length,
-  drop constraint coupons_amount_at_least_one,
   drop constraint coupons_window_order,
   drop constraint coupons_kept_window_order,
   drop constraint coupons_archived_is_closed,
