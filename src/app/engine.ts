@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Builds the engine from the core and its adapters, for the service and for a program that embeds it. */
-
 import { randomInt } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';

@@ -24,8 +24,9 @@ const tickMs = 100;
 
 /**
  * Knows whether the database commits. A decision that has committed lately is the proof, while no batch waits longer than that
- * for its answer. Otherwise a probe commits something small: it succeeds where a batch only waits for a lock. Both wait for whatever commits wait for: the disk, and a synchronous standby. The probes
- * continue while nobody asks, at most one in a second, one at a time.
+ * for its answer. Otherwise a probe commits something small: it succeeds where a batch only waits for a lock. Both wait for
+ * whatever commits wait for: the disk, and a synchronous standby. The probes continue while nobody asks, at most one in a
+ * second, one at a time.
  */
 export class CommitWatch {
   private readonly options: CommitWatchOptions;

@@ -39,8 +39,10 @@ const add = (units: number, headers: Record<string, string> = {}) =>
   crowd.send(app.url, {
     ...{ method: 'POST', path: '/api/coupons/SALE/stock', body: { add: units }, headers },
   });
-const pause = () =>
-  crowd.send(app.url, { method: 'PATCH', path: '/api/coupons/SALE', body: { paused: true } });
+const change = (body: object) =>
+  crowd.send(app.url, { method: 'PATCH', path: '/api/coupons/SALE', body });
+const pause = () => change({ paused: true });
+const resume = () => change({ paused: false });
 const loggedActions = async () =>
   (await database.query<{ action: string }>('select action from operator_log order by at')).map(
     ({ action }) => action,
@@ -50,6 +52,12 @@ const loggedActions = async () =>
 function cutAt(statement: string, cut: Cut, times: number): void {
   proxy.cutWhen = (piece) =>
     piece.includes(`firstcome ${statement}`) && proxy.cuts[cut] < times ? cut : undefined;
+}
+
+/** Cuts the connections of the first attempts to send the statement, each in its way. */
+function cutInOrder(statement: string, order: readonly Cut[]): void {
+  const left = [...order];
+  proxy.cutWhen = (piece) => (piece.includes(`firstcome ${statement}`) ? left.shift() : undefined);
 }
 
 const cuts: Cut[] = ['before', 'behind', 'before_reply'];
@@ -84,16 +92,26 @@ describe.each(cuts)('a connection that is cut %s', (cut) => {
     },
   );
 
+  it('does not say of an addition without a key that an earlier request has made it', async () => {
+    await create('SALE');
+    cutAt('add-stock', cut, 1);
+    expect((await add(5)).headers).not.toHaveProperty('idempotency-replayed');
+    expect(proxy.cuts[cut]).toBe(1);
+  });
+
   it('makes a change once', async () => {
     await create('SALE');
-    cutAt('change-coupon', cut, 2);
+    cutAt('change-coupon', cut, 1);
     expect(await pause()).toMatchObject({ status: 200, body: { paused: true } });
-    expect(proxy.cuts[cut]).toBe(2);
+    expect(proxy.cuts[cut]).toBe(1);
     expect(await loggedActions()).toEqual(['create_coupon', 'change_coupon']);
   });
 });
 
-it('does not repeat a change while its session may still make it', async () => {
+it.each<[string, Cut[]]>([
+  ['the first attempt', ['behind']],
+  ['a repeat', ['before', 'behind']],
+])('does not send a change again while the session of %s may still make it', async (_, order) => {
   await create('SALE');
   const holder = new pg.Client({
     connectionString: database.url,
@@ -103,7 +121,7 @@ it('does not repeat a change while its session may still make it', async () => {
   await holder.query('begin');
   await holder.query("select from coupons where name = 'SALE' for update");
   let isAnswered = false;
-  cutAt('change-coupon', 'behind', 1);
+  cutInOrder('change-coupon', order);
   const pausing = pause().finally(() => {
     isAnswered = true;
   });
@@ -117,13 +135,57 @@ it('does not repeat a change while its session may still make it', async () => {
     if (piece.includes('firstcome find-session')) searches += 1;
     return undefined;
   };
-  await waitFor('searches for its session', () => searches >= 3);
+  await waitFor('searches for its session', async () => {
+    return searches >= 3 || (await sessions()).length > 1;
+  });
   expect(await sessions()).toHaveLength(1);
   expect(isAnswered).toBe(false);
   await holder.query('commit');
   await holder.end();
   expect(await pausing).toMatchObject({ status: 200, body: { paused: true } });
   expect(await loggedActions()).toEqual(['create_coupon', 'change_coupon']);
+});
+
+it('does not make a change again that somebody has undone since', async () => {
+  await create('SALE');
+  const changeCuts: Cut[] = ['before_reply'];
+  let isUndone = false;
+  proxy.cutWhen = (piece) => {
+    if (piece.includes('firstcome change-coupon')) return changeCuts.shift();
+    return piece.includes('firstcome find-session') && !isUndone ? 'before' : undefined;
+  };
+  const pausing = pause();
+  await waitFor('the pause', async () => (await loggedActions()).length >= 2);
+  expect(await resume()).toMatchObject({ status: 200, body: { paused: false } });
+  isUndone = true;
+  expect(await pausing).toMatchObject({ status: 200, body: { paused: false } });
+  expect(await loggedActions()).toEqual(['create_coupon', 'change_coupon', 'change_coupon']);
+});
+
+it('answers a change that is not allowed, although its connection was cut', async () => {
+  const body = { name: 'SALE', amount: 10, opens_at: '2040-01-02T00:00:00Z' };
+  await crowd.send(app.url, { method: 'POST', path: '/api/coupons', body });
+  cutAt('change-coupon', 'before', 1);
+  expect(await change({ closes_at: '2040-01-01T00:00:00Z' })).toMatchObject({
+    status: 400,
+    body: { code: 'invalid_request' },
+  });
+  expect(proxy.cuts.before).toBe(1);
+});
+
+it('leaves an addition unknown whose repeat a rule refuses: the first attempt may be stored', async () => {
+  await create('SALE');
+  await database.query(`
+    create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+    create trigger refuse before update on ${schema}.coupons for each row execute function refuse()`);
+  let attempts = 0;
+  proxy.cutWhen = (piece) => {
+    if (!piece.includes('firstcome add-stock')) return undefined;
+    attempts += 1;
+    return attempts === 1 ? 'before' : undefined;
+  };
+  expect(await add(5)).toMatchObject({ status: 503, body: { code: 'outcome_unknown' } });
+  expect(attempts).toBe(2);
 });
 
 it('leaves a creation unknown that is not answered in its time', async () => {

@@ -24,6 +24,7 @@ const createCoupon = statement('create-coupon');
 const changeCoupon = statement('change-coupon');
 const addStock = statement('add-stock');
 const findGrant = statement('find-grant');
+const findCouponChange = statement('find-coupon-change');
 const readCoupons = statement('read-coupons');
 const listCoupons = {
   oldest: { statement: statement('list-coupons'), start: '0' },
@@ -47,6 +48,12 @@ export function postgresCouponStore(database: Database): CouponStore {
   const findCreated = async ({ name, batchId }: { name: string; batchId: string }) => {
     const grants = await database.run(findGrant, [batchId]);
     return grants.length === 0 ? undefined : (await read([name])).get(name);
+  };
+
+  /** The coupon as it is now, if this request has changed it. */
+  const findChanged = async (name: string, requestId: string) => {
+    const changes = await database.run(findCouponChange, [requestId]);
+    return changes.length === 0 ? undefined : (await read([name])).get(name);
   };
 
   return {
@@ -75,11 +82,16 @@ export function postgresCouponStore(database: Database): CouponStore {
 
     async changeCoupon(name, change, { actor, requestId }) {
       const values = [name, toChangeJson(change), actor, requestId, holdersMax];
-      try {
-        const [row] = await repeatLostWrite(database, { mayRepeat: 'when_ended' }, () =>
-          database.run<CouponWithHoldersRow>(changeCoupon, values),
-        );
+      const makeChange = async () => {
+        const [row] = await database.run<CouponWithHoldersRow>(changeCoupon, values);
         return row === undefined ? 'coupon_not_found' : toCouponWithHolders(row);
+      };
+      try {
+        // Without an id nothing shows whether the change is stored. To make it again could undo what others have done since.
+        if (requestId === null) return await makeChange();
+        return await repeatLostWrite(database, { mayRepeat: 'when_ended' }, async (isRepeat) => {
+          return (isRepeat ? await findChanged(name, requestId) : undefined) ?? makeChange();
+        });
       } catch (error) {
         if (error instanceof DatabaseFault && windowOrder.has(error.constraint ?? '')) {
           return 'window_ends_before_it_begins';

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What `firstcome watch` shows on a terminal. */
-
 import { columnsOf, quotedText, shownText } from '../../core/shown-text.ts';
 import type { Rates, RefusalRate } from '../../figures/rates.ts';
 import type { SaleSecond } from '../../figures/sale-second.ts';

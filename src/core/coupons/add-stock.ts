@@ -43,6 +43,7 @@ export function addStockWith(
         detail: 'this key has added another number of units before; use a new key to add more',
       });
     }
-    return added;
+    // Without a key only an attempt of this call can have added the units before.
+    return { ...added, replayed: added.replayed && idempotencyKey !== undefined };
   };
 }
