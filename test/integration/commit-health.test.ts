@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The health of a service whose primary waits for a synchronous standby. */
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
 import { Crowd } from '../support/crowd.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
 import { lastFor } from '../support/last-for.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';
 import { startService } from '../support/service.ts';
 import { suspendServer } from '../support/suspended-server.ts';
+import { schema } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let pair: ReplicatedPostgres;
@@ -102,6 +105,43 @@ describe('a service with a synchronous standby', () => {
       expect((await crowd.claim(single.url, claim)).status).toBe(200);
     } finally {
       await single.stop();
+    }
+  });
+
+  it('commits a probe while a batch waits for the lock of its coupon, whatever else commits, and is ready', async () => {
+    const proxy = await FaultProxy.before(pair.primary.url());
+    const patient = await startService({
+      ...{ DATABASE_URL: proxy.urlOf(pair.primary.url()), STOCK_CHECK_INTERVAL_MS: '0' },
+      ...{ CLAIM_TIMEOUT_MS: '60000', DATABASE_LOCK_TIMEOUT_MS: '25000' },
+    });
+    const holder = new pg.Client({ connectionString: pair.primary.url() });
+    try {
+      for (const name of ['LOCKED', 'SELLING']) await crowd.createCoupon(patient.url, name, 1_000);
+      await holder.connect();
+      await holder.query('begin');
+      await holder.query(`select from ${schema}.coupons where name = 'LOCKED' for update`);
+      const waiting = crowd.claim(patient.url, { couponName: 'LOCKED', userId: 'ada' });
+      let probes = 0;
+      let sold = 0;
+      await crowd.claim(patient.url, { couponName: 'SELLING', userId: 'first' });
+      proxy.cutWhen = (piece) => {
+        if (piece.includes('commit probe')) probes += 1;
+        return undefined;
+      };
+      await waitFor('a probe', async () => {
+        sold += 1;
+        await crowd.claim(patient.url, { couponName: 'SELLING', userId: `user-${sold}` });
+        return probes > 0;
+      });
+      await waitFor('200', async () => {
+        return (await crowd.send(patient.url, { path: '/readyz' })).status === 200;
+      });
+      await holder.query('commit');
+      expect((await waiting).status).toBe(200);
+    } finally {
+      await holder.end();
+      await patient.stop();
+      await proxy.stop();
     }
   });
 
