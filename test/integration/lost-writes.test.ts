@@ -3,8 +3,10 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
+import { createFirstcome } from '../../src/library.ts';
 import { Crowd } from '../support/crowd.ts';
 import { type Cut, FaultProxy } from '../support/fault-proxy.ts';
+import { openPool } from '../support/open-pool.ts';
 import { startService } from '../support/service.ts';
 import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -160,6 +162,22 @@ it('does not make a change again that somebody has undone since', async () => {
   isUndone = true;
   expect(await pausing).toMatchObject({ status: 200, body: { paused: false } });
   expect(await loggedActions()).toEqual(['create_coupon', 'change_coupon', 'change_coupon']);
+});
+
+it('leaves a change through the library unknown, whose log entry has no id of a request', async () => {
+  await create('SALE');
+  const pool = openPool({ connectionString: proxy.urlOf(database.url) });
+  const engine = await createFirstcome({ pool, schema });
+  try {
+    cutAt('change-coupon', 'before_reply', 1);
+    await expect(engine.changeCoupon('SALE', { paused: true })).rejects.toMatchObject({
+      code: 'outcome_unknown',
+    });
+    expect(await loggedActions()).toEqual(['create_coupon', 'change_coupon']);
+  } finally {
+    await engine.stop();
+    await pool.end();
+  }
 });
 
 it('answers a change that is not allowed, although its connection was cut', async () => {
