@@ -31,6 +31,11 @@ describe('the counts of a second', () => {
     expect(countOf(counts, 'sold_out')).toBe(0);
   });
 
+  it('have no claim twice that waited in the queue', () => {
+    const counts = countsByGroup({ accepted: 9, claimed: 4, sold_out: 2 });
+    expect(counts?.reduce((sum, count) => sum + count, 0)).toBe(6);
+  });
+
   it('take a code for what it is, also one that objects have a member of', () => {
     const counts = countsByGroup({ constructor: 2 });
     expect(countOf(counts, 'other')).toBe(2);

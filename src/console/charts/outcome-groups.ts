@@ -19,7 +19,6 @@ type Entry = [code: string, label: string, pattern: Pattern];
 const entries: Entry[] = [
   ['claimed', 'claimed', 'plain'],
   ['replayed', 'replayed', 'rising'],
-  ['accepted', 'accepted into the queue', 'dots'],
   ['sold_out', 'sold out', 'plain'],
   ['already_claimed', 'already claimed', 'falling'],
   ['not_open', 'not open', 'rising'],
@@ -38,14 +37,18 @@ export const outcomeGroups: readonly OutcomeGroup[] = entries.map(([code, label,
   colour: `--chart-${code.replaceAll('_', '-')}`,
 }));
 
+// Not an end of a claim: its decision is counted when it leaves the queue.
+const queued = 'accepted';
+
 const other = outcomeGroups.length - 1;
 const indexByCode = new Map(outcomeGroups.map(({ code }, index) => [code, index]));
 
-/** The counts of a second by group, in the order of the groups. Null: they are unknown. */
+/** The claims that ended in a second, by group, in the order of the groups. Null: the counts are unknown. */
 export function countsByGroup(outcomes: Record<string, number> | null): number[] | null {
   if (outcomes === null) return null;
   const counts = outcomeGroups.map(() => 0);
   for (const [code, count] of Object.entries(outcomes)) {
+    if (code === queued) continue;
     const index = indexByCode.get(code) ?? other;
     counts[index] = (counts[index] ?? 0) + count;
   }
