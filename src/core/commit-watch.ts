@@ -14,6 +14,8 @@ export type CommitWatchOptions = {
 
 // A commit in this time shows that commits succeed, unless a batch waits for longer; there is at most one probe in this time.
 const freshMs = 1_000;
+// More than batches wait for a lock by default, and than they take on a busy machine.
+const waitedMsMax = 2_000;
 // With the time above, a service finds out about two seconds later that nothing commits any more.
 const answerMsMax = 1_000;
 // The first probe opens a connection, on a machine that may be busy with starts.
@@ -23,7 +25,7 @@ const failureCountsMs = 3_000;
 const tickMs = 100;
 
 /**
- * Knows whether the database commits. A decision that has committed lately is the proof, while no batch waits longer than that
+ * Knows whether the database commits. A decision that has committed lately is the proof, while no batch waits for two seconds
  * for its answer. Otherwise a probe commits something small: it succeeds where a batch only waits for a lock. Both wait for
  * whatever commits wait for: the disk, and a synchronous standby. The probes continue while nobody asks, at most one in a
  * second, one at a time.
@@ -78,7 +80,7 @@ export class CommitWatch {
     const nowMs = this.options.clock.nowMs();
     const [oldest] = this.unanswered;
     const waitedMs = oldest === undefined ? 0 : nowMs - oldest.sentMs;
-    return nowMs - this.committedMs < freshMs && waitedMs < freshMs;
+    return nowMs - this.committedMs < freshMs && waitedMs < waitedMsMax;
   }
 
   private isWriteFailing(): boolean {
