@@ -12,7 +12,7 @@ export type CommitWatchOptions = {
   clock: Pick<Clock, 'nowMs' | 'sleep' | 'atEndOfTurn' | 'every'>;
 };
 
-// A commit in this time shows that commits succeed, unless a batch waits for longer; there is at most one probe in this time.
+// A commit in this time shows that commits succeed; there is at most one probe in this time.
 const freshMs = 1_000;
 // More than batches wait for a lock by default, and than they take on a busy machine.
 const waitedMsMax = 2_000;
